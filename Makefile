@@ -1,0 +1,53 @@
+# Every target sets up what it needs; a second run is quick. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-rust test-python lint format bench clean
+
+PYTHON ?= python3
+ARGS ?=
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+RUN := $(UV) run --no-sync
+# The compiled core is always built by the same command, so that it can be neither stale nor missing.
+MATURIN := VIRTUAL_ENV=$(CURDIR)/.venv $(RUN) maturin develop --uv --release --locked --quiet
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON := $(PYTHON)
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(UV):
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+setup: $(UV) ## Virtual environment, locked dependencies, release build of the core
+	@$(UV) sync --locked --no-install-project --inexact --quiet
+	@$(MATURIN)
+
+demo: setup ## Run the demo; pass options with ARGS="--speed 20"
+	@.venv/bin/openoutcry demo $(ARGS)
+
+test: setup test-rust test-python ## Every test, Rust and Python
+
+test-rust:
+	cargo test --workspace --locked --quiet
+
+test-python: setup
+	.venv/bin/pytest $(ARGS)
+
+lint: setup ## Formatters, linters, types, the import contract, the core's stub
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python -m mypy.stubtest openoutcry._core --mypy-config-file pyproject.toml
+
+format: setup ## Rewrite the sources in the project's format
+	cargo fmt --all
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .tools target dist python/openoutcry/_core*.so

@@ -1,0 +1,1 @@
+"""openoutcry: an actor-model trading system."""

@@ -1,0 +1,224 @@
+"""The contract of the compiled core. Import it through `openoutcry.native` only.
+
+Units: `*_ticks` and `*_lots` are integers on the instrument's grid, `*_ns` are UTC nanoseconds since
+the epoch. Frames are the venue's own bytes. A call that raises has changed nothing.
+"""
+
+from typing import Final, Literal, final
+
+BUILD_PROFILE: Final[Literal["release", "debug"]]
+VERSION: Final[str]
+
+Side = Literal["buy", "sell"]
+
+class CoreError(Exception):
+    """Base of the core's errors."""
+
+class DecodeError(CoreError, ValueError):
+    """A frame that is not what its venue sends: truncated, malformed, out of range or off the grid."""
+
+class BookError(CoreError):
+    """A book that cannot be trusted: a sequence gap, a crossed state, a snapshot older than the stream."""
+
+class OrderError(CoreError, ValueError):
+    """An order or a schedule that cannot be made: zero or negative size, off the grid, unknown order."""
+
+@final
+class MarketFeed:
+    """One instrument's market data: wire frames in; book, trades, candles, features and alerts out.
+
+    `product` chooses the venue's sequence rule: Binance `spot` joins by `U`/`u`, `usdm` and `coinm` by `pu`.
+    The book is windowed: a dense ladder of `window_ticks` around the touch and a sparse tail.
+    `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle
+    in which the tape starts is incomplete and never reported).
+    """
+
+    def __init__(
+        self,
+        *,
+        product: Literal["spot", "usdm", "coinm"],
+        symbol: str,
+        price_tick: str,
+        size_step: str,
+        candle_interval_ns: int,
+        window_ticks: int = 16384,
+        resume_trade_id: int = 0,
+        anomaly_window: int = 120,
+        anomaly_threshold: float = 6.0,
+    ) -> None: ...
+    def apply(self, frame: bytes, received_ns: int) -> Literal["depth", "trade", "book_ticker", "unknown"]:
+        """Apply one WebSocket text frame, raw (`{"e":…}`) or combined (`{"stream":…,"data":…}`).
+
+        `unknown` frames are left untouched, for the client that knows them. A depth frame that breaks the
+        sequence makes the book invalid and counts in `gaps`; it does not raise.
+
+        Raises:
+            DecodeError: the frame claims to be depth, trade or bookTicker of this symbol and is malformed.
+        """
+    def apply_lines(self, lines: bytes) -> int:
+        """Apply recorded lines `<received_ns> <json>` (snapshot lines too) with the interpreter released.
+
+        Returns the number of lines applied. Raises DecodeError naming the line's number.
+        """
+    def apply_snapshot(self, body: bytes, received_ns: int) -> bool:
+        """Join a REST depth snapshot with the deltas buffered since the last reset.
+
+        Returns False if it is older than the first buffered delta: ask for another.
+        """
+    def apply_trades(self, body: bytes, received_ns: int) -> int:
+        """Fill a hole in the trade tape from a REST `historicalTrades` reply; returns the trades used."""
+    def reset(self) -> None:
+        """Forget the book (a connection was lost): buffer deltas until the next snapshot. The tape stays."""
+    def take_candles(self) -> list[tuple[int, int, int, int, int, int, int, int, int, int, int, int]]:
+        """Candles closed since the last call, oldest first.
+
+        (open_ns, close_ns, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, buy_volume_lots,
+        notional (tick·lots), trade_count, first_trade_id, last_trade_id).
+        """
+    def take_alerts(self) -> list[tuple[int, str, float, str]]:
+        """Anomalies seen since the last call: (event_ns, detector, score in [0, 1], evidence)."""
+    def top(self) -> tuple[int, int, int, int] | None:
+        """The freshest touch, of the book or of a newer bookTicker.
+
+        (bid_ticks, bid_lots, ask_ticks, ask_lots), or None if the book is not valid or a side is empty.
+        """
+    def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Best `depth` levels a side as (ticks, lots): bids downwards, asks upwards. Empty if not valid."""
+    def features(self) -> dict[str, float]:
+        """spread_ticks, mid_ticks, microprice_ticks, imbalance_1, imbalance_5, imbalance_10 (in [-1, 1])."""
+    @property
+    def is_valid(self) -> bool:
+        """The book is joined, gap-free and not crossed."""
+    @property
+    def needs_snapshot(self) -> bool:
+        """Deltas are waiting for a snapshot."""
+    @property
+    def missing_trades(self) -> tuple[int, int] | None:
+        """The hole in the trade tape as (first missing id, last missing id), or None."""
+    @property
+    def last_update_id(self) -> int: ...
+    @property
+    def last_trade_id(self) -> int: ...
+    @property
+    def last_event_ns(self) -> int:
+        """Venue time of the newest frame applied."""
+    @property
+    def gaps(self) -> int:
+        """Sequence gaps seen in the depth stream."""
+    @property
+    def crossed(self) -> int:
+        """Crossed states refused."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """Frames applied by kind: depth, trade, book_ticker, unknown, snapshot, stale (already known)."""
+    @property
+    def last_received_ns(self) -> dict[str, int]:
+        """When the newest frame of each channel came: depth, trade, book_ticker. For staleness."""
+
+# An execution report of the simulated venue:
+# (order_id, kind, side, price_ticks, last_lots, filled_lots, leaves_lots, trade_id, is_maker, event_ns)
+# with kind one of "NEW", "TRADE", "CANCELED", "REJECTED", "EXPIRED"; price_ticks is the fill's price for
+# TRADE and the order's otherwise; trade_id is 0 unless kind is TRADE.
+ExecutionReport = tuple[int, str, Side, int, int, int, int, int, bool, int]
+
+@final
+class SimulatedVenue:
+    """Price-time matching of our orders against a replayed book and its trades.
+
+    A resting order queues behind the size that stood at its level when it came. Trades at its price and
+    shrinking levels move it forward; a trade through its price fills it. An order that takes liquidity
+    consumes what the replayed book shows, and what it took stays gone until that level is updated. The
+    replay itself does not react: there is no market impact.
+    """
+
+    def __init__(self, *, product: Literal["spot", "usdm", "coinm"], symbol: str, price_tick: str, size_step: str) -> None: ...
+    def apply(self, frame: bytes, received_ns: int) -> list[ExecutionReport]:
+        """Apply a recorded frame or snapshot line's JSON; returns the fills that it causes."""
+    def submit(
+        self,
+        *,
+        order_id: int,
+        side: Side,
+        price_ticks: int | None,
+        size_lots: int,
+        time_in_force: Literal["GTC", "IOC", "FOK"] = "GTC",
+        post_only: bool = False,
+        now_ns: int,
+    ) -> list[ExecutionReport]:
+        """Match a new order; `price_ticks` None is a market order. The first report is NEW or REJECTED.
+
+        Raises:
+            OrderError: zero or negative size or price, or an order id already in use.
+        """
+    def cancel(self, order_id: int, now_ns: int) -> list[ExecutionReport]:
+        """Withdraw a resting order. Raises OrderError if it does not rest."""
+    def queue_ahead(self, order_id: int) -> int:
+        """Lots ahead of a resting order at its level. Raises OrderError if it does not rest."""
+    def snapshot(self, depth: int) -> bytes:
+        """The book as the venue's REST depth reply (`lastUpdateId`, `bids`, `asks`)."""
+    def top(self) -> tuple[int, int, int, int] | None:
+        """(bid_ticks, bid_lots, ask_ticks, ask_lots), or None before the first snapshot."""
+    @property
+    def last_update_id(self) -> int: ...
+
+@final
+class SyntheticMarket:
+    """A seeded market in the spot wire format, its order flow calibrated on recorded BTC/USDT.
+
+    The same seed gives the same bytes. Frames: depth every 100 ms with `U`/`u`, trade, bookTicker; the
+    first line is preceded by nothing and the second is the REST snapshot that joins the stream.
+    """
+
+    def __init__(self, *, seed: int, symbol: str = "BTCUSDT", start_ns: int = ..., duration_ns: int = ...) -> None: ...
+    def next_lines(self, count: int) -> list[bytes]:
+        """The next lines `<received_ns> <json>`; an empty list at the end."""
+
+def twap_schedule(
+    *, total_lots: int, slices: int, start_ns: int, end_ns: int, min_lots: int = 1, jitter: float = 0.0, seed: int = 0
+) -> list[tuple[int, int]]:
+    """Equal slices over time as (at_ns, lots): sum == total_lots, each >= min_lots (or one child == total).
+
+    Times increase strictly and lie in [start_ns, end_ns). `jitter` in [0, 1) moves each time within its
+    share of the interval. Cumulative targets are rounded, so no prefix is off by more than a slice.
+
+    Raises:
+        OrderError: total_lots, slices or the interval is not positive, or jitter is outside [0, 1).
+    """
+
+def vwap_schedule(
+    *, total_lots: int, weights: list[float], start_ns: int, end_ns: int, min_lots: int = 1, jitter: float = 0.0, seed: int = 0
+) -> list[tuple[int, int]]:
+    """As `twap_schedule`, with one slice a weight in proportion to an expected volume profile.
+
+    Raises:
+        OrderError: as there, or a weight is negative, NaN or infinite, or all are zero.
+    """
+
+@final
+class RobustZScore:
+    """Streaming robust z-score over a bounded window: (x - median) / (1.4826 · MAD).
+
+    Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993).
+    """
+
+    def __init__(self, *, window: int = 120, threshold: float = 6.0, min_samples: int = 30) -> None: ...
+    def update(self, value: float) -> tuple[float, float] | None:
+        """Judge a value, then learn it: (score in [0, 1], z) if |z| exceeds the threshold, else None.
+
+        Raises ValueError for NaN or infinity, which would poison the window.
+        """
+
+__all__ = [
+    "BUILD_PROFILE",
+    "VERSION",
+    "BookError",
+    "CoreError",
+    "DecodeError",
+    "MarketFeed",
+    "OrderError",
+    "RobustZScore",
+    "SimulatedVenue",
+    "SyntheticMarket",
+    "twap_schedule",
+    "vwap_schedule",
+]

@@ -1,0 +1,1 @@
+"""The nouns and the messages. This package imports nothing of ours."""

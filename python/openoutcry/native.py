@@ -1,0 +1,36 @@
+"""The one door to the compiled core: every other module imports it from here."""
+
+try:
+    from openoutcry._core import (  # noqa: TID251  this file is the door
+        BUILD_PROFILE,
+        VERSION,
+        BookError,
+        CoreError,
+        DecodeError,
+        MarketFeed,
+        OrderError,
+        RobustZScore,
+        SimulatedVenue,
+        SyntheticMarket,
+        twap_schedule,
+        vwap_schedule,
+    )
+except ImportError as error:  # the core was never built, or for another Python
+    raise ImportError(
+        f"the compiled core openoutcry._core cannot be loaded ({error}); build it with `make setup`"
+    ) from error
+
+__all__ = [
+    "BUILD_PROFILE",
+    "VERSION",
+    "BookError",
+    "CoreError",
+    "DecodeError",
+    "MarketFeed",
+    "OrderError",
+    "RobustZScore",
+    "SimulatedVenue",
+    "SyntheticMarket",
+    "twap_schedule",
+    "vwap_schedule",
+]
