@@ -7,9 +7,8 @@ PYTHON ?= python3
 ARGS ?=
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
-RUN := $(UV) run --no-sync
 # The compiled core is always built by the same command, so that it can be neither stale nor missing.
-MATURIN := VIRTUAL_ENV=$(CURDIR)/.venv $(RUN) maturin develop --uv --release --locked --quiet
+MATURIN := PATH=$(CURDIR)/.tools/bin:$$PATH VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop --uv --release --locked --quiet
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 

@@ -1,15 +1,16 @@
+# ruff: noqa: PYI021  the contract says what the calls mean
 """The contract of the compiled core. Import it through `openoutcry.native` only.
 
 Units: `*_ticks` and `*_lots` are integers on the instrument's grid, `*_ns` are UTC nanoseconds since
 the epoch. Frames are the venue's own bytes. A call that raises has changed nothing.
 """
 
-from typing import Final, Literal, final
+from typing import Final, Literal, Self, TypeAlias, final
 
 BUILD_PROFILE: Final[Literal["release", "debug"]]
 VERSION: Final[str]
 
-Side = Literal["buy", "sell"]
+_Side: TypeAlias = Literal["buy", "sell"]
 
 class CoreError(Exception):
     """Base of the core's errors."""
@@ -28,13 +29,15 @@ class MarketFeed:
     """One instrument's market data: wire frames in; book, trades, candles, features and alerts out.
 
     `product` chooses the venue's sequence rule: Binance `spot` joins by `U`/`u`, `usdm` and `coinm` by `pu`.
+    Prices off the grid are errors. A size finer than `size_step` is one that an order older than the present
+    step left behind: it is rounded down to lots, but never to 0 (an error if such sizes are common).
     The book is windowed: a dense ladder of `window_ticks` around the touch and a sparse tail.
     `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle
     in which the tape starts is incomplete and never reported).
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         product: Literal["spot", "usdm", "coinm"],
         symbol: str,
@@ -45,7 +48,7 @@ class MarketFeed:
         resume_trade_id: int = 0,
         anomaly_window: int = 120,
         anomaly_threshold: float = 6.0,
-    ) -> None: ...
+    ) -> Self: ...
     def apply(self, frame: bytes, received_ns: int) -> Literal["depth", "trade", "book_ticker", "unknown"]:
         """Apply one WebSocket text frame, raw (`{"e":…}`) or combined (`{"stream":…,"data":…}`).
 
@@ -58,7 +61,8 @@ class MarketFeed:
     def apply_lines(self, lines: bytes) -> int:
         """Apply recorded lines `<received_ns> <json>` (snapshot lines too) with the interpreter released.
 
-        Returns the number of lines applied. Raises DecodeError naming the line's number.
+        Returns the number of lines applied. Raises DecodeError naming the line's number; the lines before
+        it stay applied.
         """
     def apply_snapshot(self, body: bytes, received_ns: int) -> bool:
         """Join a REST depth snapshot with the deltas buffered since the last reset.
@@ -85,7 +89,10 @@ class MarketFeed:
     def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Best `depth` levels a side as (ticks, lots): bids downwards, asks upwards. Empty if not valid."""
     def features(self) -> dict[str, float]:
-        """spread_ticks, mid_ticks, microprice_ticks, imbalance_1, imbalance_5, imbalance_10 (in [-1, 1])."""
+        """spread_ticks, mid_ticks, microprice_ticks, imbalance_1, imbalance_5, imbalance_10 (in [-1, 1]).
+
+        Of the depth book; empty if it is not valid or a side is empty.
+        """
     @property
     def is_valid(self) -> bool:
         """The book is joined, gap-free and not crossed."""
@@ -115,11 +122,11 @@ class MarketFeed:
     def last_received_ns(self) -> dict[str, int]:
         """When the newest frame of each channel came: depth, trade, book_ticker. For staleness."""
 
-# An execution report of the simulated venue:
-# (order_id, kind, side, price_ticks, last_lots, filled_lots, leaves_lots, trade_id, is_maker, event_ns)
-# with kind one of "NEW", "TRADE", "CANCELED", "REJECTED", "EXPIRED"; price_ticks is the fill's price for
-# TRADE and the order's otherwise; trade_id is 0 unless kind is TRADE.
-ExecutionReport = tuple[int, str, Side, int, int, int, int, int, bool, int]
+# An execution report of the simulated venue is order_id, kind, side, price_ticks, last_lots, filled_lots,
+# leaves_lots, trade_id, is_maker and event_ns, where kind is one of "NEW", "TRADE", "CANCELED", "REJECTED"
+# and "EXPIRED"; price_ticks is the fill's price for TRADE and the order's otherwise; trade_id is 0 unless it
+# is a TRADE.
+_ExecutionReport: TypeAlias = tuple[int, str, _Side, int, int, int, int, int, bool, int]
 
 @final
 class SimulatedVenue:
@@ -131,26 +138,28 @@ class SimulatedVenue:
     replay itself does not react: there is no market impact.
     """
 
-    def __init__(self, *, product: Literal["spot", "usdm", "coinm"], symbol: str, price_tick: str, size_step: str) -> None: ...
-    def apply(self, frame: bytes, received_ns: int) -> list[ExecutionReport]:
+    def __new__(
+        cls, *, product: Literal["spot", "usdm", "coinm"], symbol: str, price_tick: str, size_step: str
+    ) -> Self: ...
+    def apply(self, frame: bytes, received_ns: int) -> list[_ExecutionReport]:
         """Apply a recorded frame or snapshot line's JSON; returns the fills that it causes."""
     def submit(
         self,
         *,
         order_id: int,
-        side: Side,
+        side: _Side,
         price_ticks: int | None,
         size_lots: int,
         time_in_force: Literal["GTC", "IOC", "FOK"] = "GTC",
         post_only: bool = False,
         now_ns: int,
-    ) -> list[ExecutionReport]:
+    ) -> list[_ExecutionReport]:
         """Match a new order; `price_ticks` None is a market order. The first report is NEW or REJECTED.
 
         Raises:
             OrderError: zero or negative size or price, or an order id already in use.
         """
-    def cancel(self, order_id: int, now_ns: int) -> list[ExecutionReport]:
+    def cancel(self, order_id: int, now_ns: int) -> list[_ExecutionReport]:
         """Withdraw a resting order. Raises OrderError if it does not rest."""
     def queue_ahead(self, order_id: int) -> int:
         """Lots ahead of a resting order at its level. Raises OrderError if it does not rest."""
@@ -169,12 +178,21 @@ class SyntheticMarket:
     first line is preceded by nothing and the second is the REST snapshot that joins the stream.
     """
 
-    def __init__(self, *, seed: int, symbol: str = "BTCUSDT", start_ns: int = ..., duration_ns: int = ...) -> None: ...
+    def __new__(
+        cls, *, seed: int, symbol: str = "BTCUSDT", start_ns: int = ..., duration_ns: int = ...
+    ) -> Self: ...
     def next_lines(self, count: int) -> list[bytes]:
         """The next lines `<received_ns> <json>`; an empty list at the end."""
 
 def twap_schedule(
-    *, total_lots: int, slices: int, start_ns: int, end_ns: int, min_lots: int = 1, jitter: float = 0.0, seed: int = 0
+    *,
+    total_lots: int,
+    slices: int,
+    start_ns: int,
+    end_ns: int,
+    min_lots: int = 1,
+    jitter: float = 0.0,
+    seed: int = 0,
 ) -> list[tuple[int, int]]:
     """Equal slices over time as (at_ns, lots): sum == total_lots, each >= min_lots (or one child == total).
 
@@ -186,7 +204,14 @@ def twap_schedule(
     """
 
 def vwap_schedule(
-    *, total_lots: int, weights: list[float], start_ns: int, end_ns: int, min_lots: int = 1, jitter: float = 0.0, seed: int = 0
+    *,
+    total_lots: int,
+    weights: list[float],
+    start_ns: int,
+    end_ns: int,
+    min_lots: int = 1,
+    jitter: float = 0.0,
+    seed: int = 0,
 ) -> list[tuple[int, int]]:
     """As `twap_schedule`, with one slice a weight in proportion to an expected volume profile.
 
@@ -201,7 +226,7 @@ class RobustZScore:
     Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993).
     """
 
-    def __init__(self, *, window: int = 120, threshold: float = 6.0, min_samples: int = 30) -> None: ...
+    def __new__(cls, *, window: int = 120, threshold: float = 6.0, min_samples: int = 30) -> Self: ...
     def update(self, value: float) -> tuple[float, float] | None:
         """Judge a value, then learn it: (score in [0, 1], z) if |z| exceeds the threshold, else None.
 

@@ -89,10 +89,13 @@ class TradingAdapter(Protocol):
         """The venue's clock."""
         ...
 
-    async def stream_reports(self, symbol: str, sink: Callable[[OrderReport], None], on_gap: Callable[[], None]) -> None:
+    async def stream_reports(
+        self, symbol: str, sink: Callable[[OrderReport], None], on_gap: Callable[[], None]
+    ) -> None:
         """Deliver every raw execution report until cancelled.
 
-        After each (re)connection `on_gap` is called: reports may have been lost, so open orders must be queried.
+        After each (re)connection `on_gap` is called: reports may have been lost, so open orders must be
+        queried.
         """
         ...
 

@@ -10,6 +10,8 @@ import msgspec
 from openoutcry.domain.orders import Liquidity, OrderState, TimeInForce
 from openoutcry.domain.units import Atoms, PriceTicks, Side, SizeLots, TimestampNs
 
+CancelReason = Literal["slice_ended", "parent_canceled", "parent_expired", "halt", "stop", "stale_data"]
+
 
 class SubmitOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Place a limit order. `client_order_id` is ours, unique for ever, and durable before the socket."""
@@ -28,7 +30,7 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     symbol: str
     client_order_id: str
-    reason: Literal["slice_ended", "parent_canceled", "parent_expired", "halt", "stop", "stale_data"]
+    reason: CancelReason
 
 
 class QueryOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -3,3 +3,13 @@
 //! Pure: no threads, no clock, no I/O. Everything is told what time it is.
 #![forbid(unsafe_code)]
 
+pub mod anomaly;
+pub mod book;
+pub mod decode;
+pub mod feed;
+pub mod matching;
+pub mod random;
+pub mod slicing;
+pub mod synthetic;
+pub mod tape;
+pub mod units;

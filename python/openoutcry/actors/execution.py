@@ -1,0 +1,340 @@
+"""The execution actor: approved orders in; orders at the venue, and the news of them, out."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any, Final
+
+import structlog
+
+from openoutcry.actors.actor import wall_ns
+from openoutcry.actors.loop_actor import LoopActor
+from openoutcry.assembly import factory
+from openoutcry.assembly.paths import halt_latch
+from openoutcry.assembly.topology import EXECUTION
+from openoutcry.domain.control import Halt, ReportPosition
+from openoutcry.domain.errors import AmbiguousResultError, VenueError
+from openoutcry.domain.message import Message
+from openoutcry.domain.orders import Accepted, Approved, CancelParent, Done, Fill, Rejected
+from openoutcry.domain.units import NS_PER_S, TimestampNs
+from openoutcry.execution.commands import (
+    CancelOrder,
+    Command,
+    OrderAbsent,
+    OrderReport,
+    QueryOrder,
+    SubmitFailed,
+    SubmitOrder,
+    VenueEvent,
+)
+from openoutcry.execution.desk import Decision
+from openoutcry.execution.reconcile import reconcile
+from openoutcry.execution.records import BalancesOpened, records_of
+
+SETTLE_TIMEOUT_S: Final = 15.0
+SETTLE_POLL_S: Final = 0.05
+RECONCILE_ATTEMPTS: Final = 5
+HELD_MESSAGES_MAX: Final = 1024
+
+_COUNTED: Final[dict[type[Message], str]] = {
+    Accepted: "orders_accepted",
+    Rejected: "orders_rejected",
+    Done: "orders_done",
+    Fill: "fills",
+}
+
+_log = structlog.get_logger("openoutcry.execution")
+
+
+class ExecutionActor(LoopActor):
+    """One a venue account. The desk decides; this carries its commands to the venue and brings back answers.
+
+    The order journal is written by the desk, in this process: an intent is durable before its order is sent.
+    """
+
+    role = EXECUTION
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_open = False
+        self._held: list[Message] = []
+        self._origins: dict[str, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._state_of_connection = "connecting"
+        self._settled = asyncio.Event()
+
+    def configure(self) -> dict[str, str]:
+        """Read the venue's rules."""
+        self.latch = halt_latch(self.settings)
+        self.instruments = factory.instruments(self.run_dir)
+        return {}
+
+    async def run(self) -> None:
+        """Connect, take up what the journal holds, then follow the venue until cancelled."""
+        self.journal = factory.order_journal(self.settings, self.run_dir)  # SQLite: of this thread only
+        self.adapter = factory.trading(self.settings)
+        try:
+            balances = await self.adapter.balances()
+            self.desk = factory.execution_desk(
+                self.settings,
+                self.run_id,
+                rules=self.instruments,
+                journal=self.journal,
+                opening_balances=balances,
+                latch=self.latch,
+            )
+            self._perform(self.desk.restore(wall_ns()))
+            await self._refuse_strangers()
+            self._is_open = True
+            held, self._held = self._held, []
+            for message in held:
+                self.handle(message, wall_ns())
+            await asyncio.gather(
+                *(
+                    self.adapter.stream_reports(symbol, self._on_report, self._on_gap)
+                    for symbol in self.instruments
+                )
+            )
+        finally:
+            await self.adapter.close()
+            self.journal.close()
+
+    async def _refuse_strangers(self) -> None:
+        """Open orders that the journal does not know may be anybody's: nothing is traded beside them."""
+        known = {child.id for child in self.desk.children()}
+        for symbol in self.instruments:
+            for order in await self.adapter.open_orders(symbol):
+                if order.client_order_id not in known:
+                    self._perform(
+                        self.desk.record_reconciliation(
+                            (f"open order {order.client_order_id} of {symbol} is not in the journal",),
+                            wall_ns(),
+                        )
+                    )
+
+    # -- from the other actors -----------------------------------------------------------------
+
+    def handle(self, message: Message, now_ns: TimestampNs) -> None:
+        """Take a message, or hold it until the venue is connected."""
+        if not self._is_open:
+            if len(self._held) >= HELD_MESSAGES_MAX:
+                raise RuntimeError(f"execution is not connected and holds {HELD_MESSAGES_MAX} messages")
+            self._held.append(message)
+            return
+        match message:
+            case Approved():
+                self._origins[message.id] = self._origin_ns
+                self._perform(self.desk.on_approved(message, now_ns))
+            case CancelParent():
+                self._perform(self.desk.on_cancel(message, now_ns))
+            case Halt():
+                self._perform(self.desk.on_halt(message, now_ns))
+            case ReportPosition():
+                self.publish(self.desk.position_report(message.symbol, now_ns))
+            case _:
+                super().handle(message, now_ns)
+
+    def rewired_on_loop(self) -> None:
+        """Tell whoever is new what is held."""
+        if self._is_open:
+            for symbol in self.instruments:
+                self.publish(self.desk.position_report(symbol, wall_ns()))
+
+    # -- to the venue and back -----------------------------------------------------------------
+
+    def _perform(self, decision: Decision) -> None:
+        for message in decision.messages:
+            if (name := _COUNTED.get(type(message))) is not None:
+                self.count(name)
+            self.publish(message)
+        for command in decision.commands:
+            self.spawn(self._carry_out(command))
+        if self.desk.is_settled:
+            self._settled.set()
+        else:
+            self._settled.clear()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due_ns = self.desk.next_timer_ns
+        if due_ns is None:
+            self._timer = None
+        else:
+            self._timer = self.loop.call_later(max(0, due_ns - wall_ns()) / NS_PER_S, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._guarded("timer", lambda: self._perform(self.desk.on_timer(wall_ns())))
+
+    def _on_report(self, report: OrderReport) -> None:
+        self._guarded("execution report", lambda: self._learn(report))
+
+    def _on_gap(self) -> None:
+        if self._state_of_connection == "live":
+            self.count("reconnects")
+        self._state_of_connection = "live"
+        self._guarded("user stream", lambda: self._perform(self.desk.on_stream_gap(wall_ns())))
+
+    def _learn(self, event: VenueEvent) -> None:
+        self._perform(self.desk.on_venue_event(event, wall_ns()))
+
+    def _guarded(self, what: str, act: Any) -> None:
+        """Callbacks of the loop and the adapter: an error is reported like a handler's."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  see above
+            self.fail(what, error)
+
+    async def _carry_out(self, command: Command) -> None:
+        match command:
+            case SubmitOrder():
+                await self._submit(command)
+            case CancelOrder():
+                await self._cancel(command)
+            case QueryOrder():
+                await self._query(command)
+
+    async def _submit(self, order: SubmitOrder) -> None:
+        if self.latch.is_armed():  # the last look before the socket
+            self._learn(self._failed(order, ambiguous=False, code=0, reason="the halt is armed"))
+            return
+        origin_ns = self._origins.pop(order.parent_id, 0)
+        sent_ns = time.monotonic_ns()
+        if origin_ns:
+            self.observe_latency("candle>order", sent_ns - origin_ns)
+        self.count("child_orders")
+        try:
+            report = await self.adapter.submit(order)
+        except AmbiguousResultError as error:
+            self._learn(self._failed(order, ambiguous=True, code=error.code or 0, reason=str(error)))
+        except VenueError as error:
+            self._learn(self._failed(order, ambiguous=False, code=error.code or 0, reason=str(error)))
+        else:
+            self.observe_latency("order>venue", time.monotonic_ns() - sent_ns)
+            self._learn(report)
+
+    def _failed(self, order: SubmitOrder, *, ambiguous: bool, code: int, reason: str) -> SubmitFailed:
+        _log.warning(
+            "submit failed", client_order_id=order.client_order_id, ambiguous=ambiguous, reason=reason
+        )
+        return SubmitFailed(
+            client_order_id=order.client_order_id,
+            ambiguous=ambiguous,
+            code=code,
+            reason=reason,
+            at_ns=wall_ns(),
+        )
+
+    async def _cancel(self, order: CancelOrder) -> None:
+        try:
+            report = await self.adapter.cancel(order)
+        except VenueError as error:
+            # Refused (it may have been filled meanwhile) or unanswered: the venue is asked either way.
+            _log.info("cancel unanswered", client_order_id=order.client_order_id, reason=str(error))
+            await self._query(QueryOrder(symbol=order.symbol, client_order_id=order.client_order_id))
+        else:
+            self._learn(report)
+
+    async def _query(self, query: QueryOrder) -> None:
+        try:
+            report = await self.adapter.query(query.symbol, query.client_order_id)
+            if report is None:
+                server_ns = await self.adapter.server_time_ns()
+                self._learn(OrderAbsent(client_order_id=query.client_order_id, server_ns=server_ns))
+                return
+            for fill in await self.adapter.fills(query.symbol, query.client_order_id):
+                self._learn(fill)
+            self._learn(report)
+        except VenueError as error:  # no answer is no news: the desk asks again when its time has come
+            _log.warning("query unanswered", client_order_id=query.client_order_id, reason=str(error))
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def finish(self, reason: str) -> int:
+        """Withdraw what rests, wait for the last word on every order, and compare with the venue."""
+        del reason
+        if not self._is_open:
+            return 0
+        self._perform(self.desk.on_stop(wall_ns()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), SETTLE_TIMEOUT_S)
+        discrepancies = await self._reconcile()
+        self._perform(self.desk.record_reconciliation(discrepancies, wall_ns()))
+        return len({*self.desk.unreconciled(), *discrepancies})
+
+    async def _reconcile(self) -> tuple[str, ...]:
+        found: tuple[str, ...] = ()
+        for attempt in range(RECONCILE_ATTEMPTS):
+            try:
+                found = await self._compare()
+            except VenueError as error:
+                found = (f"the venue could not be asked: {error}",)
+            if not found:
+                break
+            await asyncio.sleep(SETTLE_POLL_S * 2**attempt)  # a report may still be on its way
+        return found
+
+    async def _compare(self) -> tuple[str, ...]:
+        children = [child.fold for child in self.desk.children()]
+        venue_fills = [
+            fill
+            for child in children
+            for fill in await self.adapter.fills(child.order.symbol, child.order.client_order_id)
+        ]
+        venue_open = [
+            order for symbol in self.instruments for order in await self.adapter.open_orders(symbol)
+        ]
+        records = [record for record, _ in records_of(self.journal.entries())]
+        opening = next((record.balances for record in records if isinstance(record, BalancesOpened)), {})
+        discrepancies = reconcile(
+            instruments=self.instruments,
+            opening_balances=opening,
+            journal_fills=[record for record in records if isinstance(record, Fill)],
+            ledger=self.desk.ledger,
+            orders=children,
+            venue_open=venue_open,
+            venue_fills=venue_fills,
+            venue_balances=await self.adapter.balances(),
+        )
+        return tuple(str(each) for each in discrepancies)
+
+    def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
+        """Positions and orders, for the screen and the metrics."""
+        if not self._is_open:
+            return {}, {}, {"connection": self._state_of_connection}
+        ledger = self.desk.ledger
+        positions = {
+            symbol: {
+                "position_lots": ledger.position_lots(symbol),
+                "cash_atoms": ledger.cash_atoms(symbol),
+                "fees_quote_atoms": ledger.fees_quote_atoms(symbol),
+                "realised_atoms": ledger.realised_atoms(symbol),
+                "average_price_ticks": ledger.average_price_ticks(symbol),
+            }
+            for symbol in self.instruments
+        }
+        orders = [
+            {
+                "client_order_id": child.id,
+                "side": child.fold.order.side,
+                "price_ticks": child.fold.order.price_ticks,
+                "size_lots": child.fold.order.size_lots,
+                "filled_lots": child.fold.filled_lots,
+                "state": child.fold.state,
+            }
+            for child in list(self.desk.children())[-12:]
+        ]
+        unknown = sum(child.fold.state == "UNKNOWN" for child in self.desk.children())
+        detail = {
+            "connection": self._state_of_connection,
+            "is_settled": self.desk.is_settled,
+            "halted": self.latch.is_armed(),
+            "positions": positions,
+            "orders": orders,
+        }
+        gauges = {
+            "unknown_orders": float(unknown),
+            "halted": float(self.latch.is_armed()),
+        }
+        return {}, gauges, detail

@@ -1,0 +1,126 @@
+"""The actor system seen from outside: start it, halt it, stop it."""
+
+import contextlib
+import multiprocessing
+import os
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import thespian.actors as thespian
+
+from openoutcry.actors.protocol import HaltSystem, Launch, Launched, LaunchFailed, StopSystem, SystemStopped
+from openoutcry.actors.transport.loopback import LOOPBACK_HOST, SYSTEM_BASE
+from openoutcry.assembly.settings import Settings, encode_settings
+from openoutcry.domain.errors import OpenOutcryError
+
+LAUNCH_TIMEOUT_S: Final = 90.0
+STOP_TIMEOUT_S: Final = 150.0
+_SUPERVISOR: Final = "openoutcry.actors.supervisor.Supervisor"
+
+
+class SystemFailedError(OpenOutcryError):
+    """The actor system did not start, or did not answer."""
+
+    exit_code = 8
+
+
+class TradingSystem:
+    """A running system of actors. Use it as a context manager: it always ends with no process left."""
+
+    def __init__(self, settings: Settings, run_dir: Path, run_id: str) -> None:
+        self.info: dict[str, str] = {}
+        self._settings = settings
+        self._run_dir = run_dir
+        self._run_id = run_id
+        self._system: Any = None
+        self._supervisor: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._launch()
+        except BaseException:
+            self._shutdown()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shutdown()
+
+    def halt(self, reason: str, by: str) -> None:
+        """Arm the halt and tell everybody."""
+        self._system.tell(self._supervisor, HaltSystem(reason, by))
+
+    def stop(self, reason: str) -> SystemStopped:
+        """Stop every actor in order and wait for it.
+
+        Raises:
+            SystemFailedError: the supervisor did not answer in time.
+        """
+        answer = self._ask(StopSystem(reason), SystemStopped, STOP_TIMEOUT_S)
+        assert isinstance(answer, SystemStopped)
+        return answer
+
+    def _launch(self) -> None:
+        # `spawn`: forking a process that has threads (this one, or a Rust runtime) may deadlock the child.
+        capabilities = {"Admin Port": _free_port(), "Process Startup Method": "spawn"}
+        self._system = thespian.ActorSystem(
+            SYSTEM_BASE, capabilities, logDefs=_log_definition(self._run_dir / "thespian.log")
+        )
+        self._supervisor = self._system.createActor(_SUPERVISOR)
+        message = Launch(encode_settings(self._settings), str(self._run_dir), self._run_id)
+        answer = self._ask(message, (Launched, LaunchFailed), LAUNCH_TIMEOUT_S)
+        if isinstance(answer, LaunchFailed):
+            raise SystemFailedError(f"the system did not start: {answer.error}")
+        self.info = answer.info
+
+    def _ask(self, message: Any, kinds: Any, timeout_s: float) -> Any:
+        deadline = time.monotonic() + timeout_s
+        answer = self._system.ask(self._supervisor, message, timeout_s)
+        while answer is not None and not isinstance(answer, kinds):
+            remaining = deadline - time.monotonic()
+            answer = self._system.listen(remaining) if remaining > 0 else None
+        if answer is None:
+            raise SystemFailedError(
+                f"the supervisor did not answer {type(message).__name__} in {timeout_s:.0f} s; "
+                f"look into {self._run_dir / 'log.jsonl'}"
+            )
+        return answer
+
+    def _shutdown(self) -> None:
+        if self._system is None:
+            return
+        with contextlib.suppress(Exception):  # nothing more can be done, and the first error counts
+            self._system.shutdown()
+        for child in multiprocessing.active_children():
+            child.join(1.0)
+        self._system = None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _log_definition(path: Path) -> dict[str, Any]:
+    """Where Thespian's own log goes: it may not write to the terminal, which shows the live screen."""
+    os.environ.setdefault("THESPLOG_FILE", str(path))
+    return {
+        "version": 1,
+        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+        "handlers": {
+            "file": {
+                "class": "logging.FileHandler",
+                "filename": str(path),
+                "formatter": "plain",
+                "delay": True,
+            }
+        },
+        "root": {"level": "WARNING", "handlers": ["file"]},
+    }

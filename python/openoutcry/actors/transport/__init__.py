@@ -1,0 +1,1 @@
+"""How actors' messages travel."""

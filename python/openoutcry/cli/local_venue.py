@@ -1,0 +1,141 @@
+"""A local exchange in a process of its own, for the length of a run."""
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from openoutcry.domain.errors import VenueError
+
+READY_TIMEOUT_S: Final = 60.0
+ANSWER_TIMEOUT_S: Final = 5.0
+STOP_TIMEOUT_S: Final = 10.0
+KEY_BYTES: Final = 32
+
+
+class LocalVenue:
+    """Starts `openoutcry exchange` and steers its replay. The key of the run goes by the environment.
+
+    Raises:
+        VenueError: it did not start; the message is its own.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.ready: dict[str, Any] = {}
+        self._arguments = list(arguments)
+        self._process: subprocess.Popen[str]
+        self._key = {"API_KEY": secrets.token_hex(KEY_BYTES), "SECRET": secrets.token_hex(KEY_BYTES)}
+
+    def __enter__(self) -> Self:
+        environment = {
+            **os.environ,
+            **{f"OPENOUTCRY_EXCHANGE_{name}": value for name, value in self._key.items()},
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "openoutcry.cli",
+            "exchange",
+            "--json",
+            "--port",
+            "0",
+            *self._arguments,
+        ]
+        self._process = subprocess.Popen(  # noqa: S603  our own command
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _, error = self._process.communicate(timeout=STOP_TIMEOUT_S)
+            raise VenueError(f"the local exchange did not start: {_last_error(error)}")
+        self.ready = json.loads(line)
+        # The actors find the key where they find every key: in their environment.
+        for name, value in self._key.items():
+            os.environ[f"OPENOUTCRY_BINANCE_{name}"] = value
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in self._key:
+            os.environ.pop(f"OPENOUTCRY_BINANCE_{name}", None)
+        self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.communicate(timeout=STOP_TIMEOUT_S)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+    @property
+    def overrides(self) -> dict[str, object]:
+        """The venue's addresses as overrides of the settings."""
+        return {f"venue.{name}": self.ready[name] for name in ("rest_url", "stream_url", "ws_api_url")}
+
+    def start_replay(self) -> None:
+        """Let the market begin."""
+        self._control("POST", "/control/start")
+
+    def status(self) -> dict[str, Any]:
+        """How far the replay is, which faults struck, and the venue's own books."""
+        return self._control("GET", "/control/status?brief=1")
+
+    def _control(self, method: str, path: str) -> dict[str, Any]:
+        place = urlsplit(self.ready["rest_url"])
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=ANSWER_TIMEOUT_S)
+        try:
+            connection.request(method, path, headers={"X-OpenOutcry-Control": self.ready["control_token"]})
+            response = connection.getresponse()
+            body = response.read()
+        except OSError as error:
+            raise VenueError(f"the local exchange does not answer ({error}); {self._fate()}") from error
+        finally:
+            connection.close()
+        if response.status != http.client.OK:
+            raise VenueError(
+                f"the local exchange refused {method} {path}: {body.decode(errors='replace')[:200]}"
+            )
+        answer = json.loads(body)
+        return answer if isinstance(answer, dict) else {}
+
+    def _fate(self) -> str:
+        code = self._process.poll()
+        return "its process still runs" if code is None else f"its process ended with {code}"
+
+
+def exchange_arguments(
+    *, data: Path | None, speed: float, duration_s: int | None, seed: int, symbol: str, faults: Sequence[str]
+) -> list[str]:
+    """Options of `openoutcry exchange` for a replay."""
+    arguments = ["--speed", f"{speed:g}", "--seed", str(seed), "--symbol", symbol]
+    if data is not None:
+        arguments += ["--data", str(data)]
+    if duration_s is not None:
+        arguments += ["--duration", str(duration_s)]
+    for fault in faults:
+        arguments += ["--fault", fault]
+    return arguments
+
+
+def _last_error(text: str) -> str:
+    """What the child said last: its error as JSON, or its last line."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    if not lines:
+        return "it said nothing"
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(lines[-1])["error"]["message"])
+    return lines[-1]

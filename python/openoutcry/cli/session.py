@@ -1,0 +1,136 @@
+"""One run of the trading system, from its folder to its record: what `demo` and `run` share."""
+
+import asyncio
+import http.client
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from openoutcry.actors.protocol import SystemStopped
+from openoutcry.actors.system import TradingSystem
+from openoutcry.assembly import factory
+from openoutcry.assembly.paths import (
+    RunPaths,
+    RunRecord,
+    create_run,
+    end_record,
+    halt_latch,
+    new_run_id,
+    settings_state_dir,
+    write_record,
+)
+from openoutcry.assembly.settings import Settings, check_names, config_hash
+from openoutcry.assembly.versions import versions
+from openoutcry.domain.errors import HaltedError
+from openoutcry.domain.instrument import Instrument
+
+STATUS_TIMEOUT_S: Final = 2.0
+
+
+class Session:
+    """A run: its folder, its record and its actors. As a context manager it leaves no process behind.
+
+    Raises:
+        HaltedError: the halt is armed; it has to be lifted first.
+        OpenOutcryError: the settings, the venue or the system do not let it start.
+    """
+
+    def __init__(self, settings: Settings, *, data_source: str, data_hash: str) -> None:
+        self.settings = settings
+        self.paths: RunPaths
+        self._facts = (data_source, data_hash)
+        self._system: TradingSystem
+        self._monitoring: tuple[str, int] = ("", 0)
+
+    def __enter__(self) -> Self:
+        check_names(self.settings)
+        state = settings_state_dir(self.settings)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        halt = halt_latch(self.settings).read()
+        if halt is not None:
+            raise HaltedError(
+                f"the halt is armed ({halt.reason}, by {halt.by}); lift it with `openoutcry resume`"
+            )
+        rules = asyncio.run(_fetch_instruments(self.settings))
+        self.paths = create_run(state, new_run_id(time.time_ns()))
+        self._write_record(rules)
+        self._system = TradingSystem(self.settings, self.paths.run_dir, self.paths.run_id)
+        self._system.__enter__()
+        url = self._system.info["monitoring_url"]
+        place = urlsplit(url)
+        self._monitoring = (place.hostname or "", place.port or 0)
+        self._write_record(rules, url)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._system.__exit__(kind, error, trace)
+        if error is not None:
+            outcome = f"ended by {type(error).__name__}: {error}"
+            end_record(self.paths, ended_ns=time.time_ns(), outcome=outcome, summary={})
+
+    @property
+    def monitoring_url(self) -> str:
+        """Where /metrics and /status are served."""
+        return "http://{}:{}".format(*self._monitoring)
+
+    def status(self) -> dict[str, Any]:
+        """What every actor said last. Empty if monitoring is being restarted."""
+        connection = http.client.HTTPConnection(*self._monitoring, timeout=STATUS_TIMEOUT_S)
+        try:
+            connection.request("GET", "/status")
+            answer = json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return {}
+        finally:
+            connection.close()
+        return answer if isinstance(answer, dict) else {}
+
+    def stop(self, reason: str) -> SystemStopped:
+        """Stop every actor in order: nothing rests at the venue afterwards, and all is accounted for."""
+        return self._system.stop(reason)
+
+    def end(self, outcome: str, summary: Mapping[str, Any]) -> None:
+        """Write how it ended."""
+        end_record(self.paths, ended_ns=time.time_ns(), outcome=outcome, summary=summary)
+
+    def _write_record(self, rules: Mapping[str, Instrument], monitoring_url: str = "") -> None:
+        data_source, data_hash = self._facts
+        record = RunRecord(
+            run_id=self.paths.run_id,
+            pid=os.getpid(),
+            mode=self.settings.mode,
+            started_ns=time.time_ns(),
+            deployment_id=self.settings.deployment_id,
+            config_hash=config_hash(self.settings),
+            data_source=data_source,
+            data_hash=data_hash,
+            seed=self.settings.seed,
+            monitoring_url=monitoring_url,
+            versions=versions(),
+            instruments=dict(rules),
+            settings=msgspec.to_builtins(self.settings),
+        )
+        write_record(self.paths, record)
+
+
+async def _fetch_instruments(settings: Settings) -> dict[str, Instrument]:
+    """The venue's rules for every symbol: asked once, before anything starts."""
+    adapter = factory.market_data(settings)
+    try:
+        return {symbol: await adapter.instrument(symbol) for symbol in settings.symbols}
+    finally:
+        await adapter.close()
+
+
+def state_path(given: Path | None) -> dict[str, object]:
+    """`--state-dir` as an override of the settings."""
+    return {} if given is None else {"paths.state_dir": str(given)}

@@ -1,0 +1,69 @@
+"""The last check before a child order leaves: never more at the venue than was approved.
+
+It counts by itself, from what was sent and what was proved to be over, and shares no code with the slicer:
+the check whose absence let 212 parent orders become four million (SEC Release 34-70694, Knight Capital).
+"""
+
+from openoutcry.domain.errors import InvalidInputError
+from openoutcry.domain.instrument import Instrument
+from openoutcry.domain.units import Side
+from openoutcry.execution.commands import SubmitOrder
+
+
+class LastHop:
+    """Lots at stake by child, and the approval that each parent must stay within."""
+
+    def __init__(self) -> None:
+        self._approved: dict[str, tuple[str, Side, int, int]] = {}
+        self._at_stake: dict[str, dict[str, int]] = {}
+
+    def approve(
+        self, parent_id: str, symbol: str, side: Side, size_lots: int, limit_price_ticks: int
+    ) -> None:
+        """Learn an approval; the first word stands."""
+        self._approved.setdefault(parent_id, (symbol, side, size_lots, limit_price_ticks))
+        self._at_stake.setdefault(parent_id, {})
+
+    def send(self, order: SubmitOrder, instrument: Instrument) -> None:
+        """Count an order that is about to leave.
+
+        Raises:
+            InvalidInputError: it is not approved, breaks the approval or the venue's limits, or was sent
+            before.
+        """
+        if order.parent_id not in self._approved:
+            raise InvalidInputError(f"{order.client_order_id} belongs to no approved order; it is not sent")
+        symbol, side, size_lots, limit_price_ticks = self._approved[order.parent_id]
+        worse = (
+            order.price_ticks > limit_price_ticks if side == "buy" else order.price_ticks < limit_price_ticks
+        )
+        at_stake = self._at_stake[order.parent_id]
+        total = sum(at_stake.values()) + order.size_lots
+        refusals = {
+            f"symbol or side differ from the approved {side} {symbol}": (order.symbol, order.side)
+            != (symbol, side),
+            f"the price {order.price_ticks} is worse than the approved {limit_price_ticks}": worse,
+            f"the price {order.price_ticks} is not positive": order.price_ticks <= 0,
+            f"the size {order.size_lots} is outside the venue's limits": not (
+                max(instrument.min_size_lots, 1) <= order.size_lots <= instrument.max_size_lots
+            ),
+            f"{total} lots would be at stake, approved are {size_lots}": total > size_lots,
+            "it was sent before": order.client_order_id in at_stake,
+        }
+        broken = [text for text, is_broken in refusals.items() if is_broken]
+        if broken:
+            raise InvalidInputError(f"{order.client_order_id} is not sent: {'; '.join(broken)}")
+        at_stake[order.client_order_id] = order.size_lots
+
+    def settle(self, parent_id: str, client_order_id: str, filled_lots: int) -> None:
+        """The order has ended with so many lots filled: the rest of it is free again."""
+        self._at_stake[parent_id][client_order_id] = filled_lots
+
+    def at_stake_lots(self, parent_id: str) -> int:
+        """Lots filled, resting or in flight."""
+        return sum(self._at_stake[parent_id].values())
+
+    def forget(self, parent_id: str) -> None:
+        """A parent order is over."""
+        self._approved.pop(parent_id, None)
+        self._at_stake.pop(parent_id, None)

@@ -1,0 +1,59 @@
+"""What a live feed is of, and when its data counts as stale."""
+
+from typing import Final
+
+import msgspec
+
+from openoutcry.domain.errors import ConfigurationError
+from openoutcry.domain.units import NS_PER_MS, NS_PER_S
+
+MAX_HISTORY_CANDLES: Final = 100_000
+MAX_SCREEN_LEVELS: Final = 100
+
+
+class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One symbol's live feed. Limits are in the unit their names end with."""
+
+    symbol: str
+    candle_interval_ns: int = 5 * NS_PER_S
+    # A channel without a frame for longer makes the feed stale. A quiet market has few trades, but its
+    # book moves; a venue that sends nothing at all is not to be traded on.
+    depth_stale_ms: int = 5_000
+    trade_stale_ms: int = 60_000
+    book_ticker_stale_ms: int = 10_000
+    staleness_check_ms: int = 250
+    window_ticks: int = 16_384
+    history_candles: int = 2_000
+    anomaly_window: int = 120
+    anomaly_threshold: float = 6.0
+    screen_levels: int = 10
+    # Repair: a snapshot or a page of missing trades is asked for again after a doubling wait. When the
+    # attempts are used up, the feed ends with the venue's error.
+    repair_attempts: int = 10
+    repair_backoff_first_ms: int = 100
+    repair_backoff_max_ms: int = 10_000
+    max_backfill_trades: int = 100_000  # a larger hole is not filled: the tape starts anew behind it
+
+    def __post_init__(self) -> None:
+        if not self.symbol:
+            raise ConfigurationError("symbol is empty; give a unified symbol such as BTC/USDT")
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not value > 0:  # NaN is not greater than zero either
+                raise ConfigurationError(f"{field.name} is {value}; give a positive number")
+        if self.candle_interval_ns % NS_PER_MS:
+            raise ConfigurationError(
+                f"candle_interval_ns is {self.candle_interval_ns}; give whole milliseconds"
+            )
+        if self.history_candles > MAX_HISTORY_CANDLES:
+            raise ConfigurationError(
+                f"history_candles is {self.history_candles}; the limit is {MAX_HISTORY_CANDLES}"
+            )
+        if self.screen_levels > MAX_SCREEN_LEVELS:
+            raise ConfigurationError(
+                f"screen_levels is {self.screen_levels}; the limit is {MAX_SCREEN_LEVELS}"
+            )
+        if self.repair_backoff_max_ms < self.repair_backoff_first_ms:
+            raise ConfigurationError(
+                "repair_backoff_max_ms is less than repair_backoff_first_ms; give at least that"
+            )

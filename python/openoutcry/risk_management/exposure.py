@@ -1,0 +1,127 @@
+"""What risk believes the account to be: holdings, and what approved orders may still add to them."""
+
+from collections import OrderedDict
+
+from openoutcry.domain.instrument import Instrument
+from openoutcry.domain.orders import Done, Fill, PositionReport
+from openoutcry.domain.units import Side, SizeLots
+from openoutcry.risk_management.limits import MAX_REMEMBERED_TRADES
+
+
+class Reservation:
+    """The unfilled lots of an approved order. `is_acknowledged` once execution has spoken of it."""
+
+    def __init__(self, side: Side, size_lots: int, limit_price_ticks: int) -> None:
+        self.side = side
+        self.size_lots = size_lots
+        self.limit_price_ticks = limit_price_ticks
+        self.is_acknowledged = False
+
+
+class Exposure:
+    """One symbol's position, cash and reservations, counted independently of execution's ledger.
+
+    Nothing is known until the first PositionReport; each one is the truth of its moment (execution's messages
+    arrive in order). Orders that execution has open beyond our own reservations are *inherited*: reserved as
+    a sum, and asked about again when an order ends.
+    """
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.is_known = False
+        self.base_atoms = 0
+        self.cash_atoms = 0
+        self.fees_quote_atoms = 0
+        self._foreign_base_atoms = 0  # held before we traded, and not ours to sell
+        self._reservations: dict[str, Reservation] = {}
+        self._inherited: dict[Side, int] = {"buy": 0, "sell": 0}
+        self._trades: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def position_lots(self) -> SizeLots:
+        """Whole lots held from trading."""
+        return SizeLots((self.base_atoms - self._foreign_base_atoms) // self.instrument.base_atoms_per_lot)
+
+    @property
+    def sellable_lots(self) -> SizeLots:
+        """Whole lots that can be sold: held, ours, and not being sold already."""
+        held = min(self.base_atoms // self.instrument.base_atoms_per_lot, self.position_lots)
+        return SizeLots(max(held - self.reserved_lots("sell"), 0))
+
+    @property
+    def has_inherited(self) -> bool:
+        """Whether lots are reserved for orders that we did not approve ourselves."""
+        return any(self._inherited.values())
+
+    def reserved_lots(self, side: Side) -> SizeLots:
+        """Lots of one side that live orders may still fill."""
+        own = sum(item.size_lots for item in self._reservations.values() if item.side == side)
+        return SizeLots(own + self._inherited[side])
+
+    def reserved_cash_atoms(self, price_ticks: int) -> int:
+        """Cash that open purchases may take, at their limit prices (inherited ones at the given price)."""
+        own = sum(
+            self.instrument.notional_atoms(item.limit_price_ticks, item.size_lots)
+            for item in self._reservations.values()
+            if item.side == "buy"
+        )
+        return own + self.instrument.notional_atoms(price_ticks, self._inherited["buy"])
+
+    def equity_atoms(self, price_ticks: int) -> int:
+        """Cash and our own base holding at a price, in quote atoms."""
+        base = self.base_atoms - self._foreign_base_atoms
+        return self.cash_atoms + base * price_ticks * self.instrument.atoms_per_tick_lot // (
+            self.instrument.base_atoms_per_lot
+        )
+
+    def reserve(self, parent_id: str, side: Side, size_lots: int, limit_price_ticks: int) -> None:
+        """An order was approved: it counts at once."""
+        self._reservations[parent_id] = Reservation(side, size_lots, limit_price_ticks)
+
+    def acknowledge(self, parent_id: str) -> None:
+        """Execution has the order."""
+        if parent_id in self._reservations:
+            self._reservations[parent_id].is_acknowledged = True
+
+    def on_fill(self, fill: Fill) -> bool:
+        """Move filled lots from reservation to position; False for a trade seen before or too early."""
+        if not self.is_known or fill.trade_id in self._trades:
+            return False
+        self._trades[fill.trade_id] = None
+        if len(self._trades) > MAX_REMEMBERED_TRADES:
+            self._trades.popitem(last=False)
+        sign = 1 if fill.side == "buy" else -1
+        self.base_atoms += sign * fill.size_lots * self.instrument.base_atoms_per_lot
+        self.cash_atoms -= sign * self.instrument.notional_atoms(fill.price_ticks, fill.size_lots)
+        if fill.fee_asset == self.instrument.quote:
+            self.cash_atoms -= fill.fee_atoms
+        elif fill.fee_asset == self.instrument.base:
+            self.base_atoms -= fill.fee_atoms
+        reservation = self._reservations.get(fill.parent_id)
+        if reservation is not None:
+            reservation.is_acknowledged = True
+            reservation.size_lots = max(reservation.size_lots - fill.size_lots, 0)
+        else:
+            self._inherited[fill.side] = max(self._inherited[fill.side] - fill.size_lots, 0)
+        return True
+
+    def on_done(self, done: Done) -> None:
+        """Release what an order did not fill."""
+        self._reservations.pop(done.parent_id, None)
+
+    def on_report(self, report: PositionReport) -> None:
+        """Take execution's word for what is held and open."""
+        self.is_known = True
+        self.base_atoms, self.cash_atoms = report.base_atoms, report.cash_atoms
+        self.fees_quote_atoms = int(report.fees_quote_atoms)
+        self._foreign_base_atoms = (
+            report.base_atoms - report.position_lots * self.instrument.base_atoms_per_lot
+        )
+        open_lots: dict[Side, int] = {"buy": report.open_buy_lots, "sell": report.open_sell_lots}
+        for side, lots in open_lots.items():
+            own = sum(
+                item.size_lots
+                for item in self._reservations.values()
+                if item.side == side and item.is_acknowledged
+            )
+            self._inherited[side] = max(lots - own, 0)

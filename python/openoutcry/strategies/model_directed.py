@@ -1,0 +1,22 @@
+"""Follow the ensemble."""
+
+from openoutcry.strategies.strategy import Candles, Exposure, Market, Share, Strategy
+
+
+class ModelDirected(Strategy, frozen=True):
+    """Holds in proportion to how far the classifiers lean, once they lean further than `threshold`.
+
+    A lean of `full_at` or more is worth the whole exposure. While they abstain or are undecided there is no
+    opinion, and what is held stays.
+    """
+
+    warmup: Candles = 1
+    threshold: Share = 0.2
+    full_at: Share = 0.6
+
+    def observe(self, market: Market) -> Exposure | None:
+        """Turn the lean into a share, rounded to tenths so that small changes of mind do not trade."""
+        if abs(market.lean) < self.threshold or not market.lean:
+            return None
+        share = round(max(-1.0, min(1.0, market.lean / max(self.full_at, self.threshold))), 1)
+        return self.hold(share, f"classifiers lean {market.lean:+.2f}")

@@ -1,0 +1,247 @@
+//! `MarketFeed`.
+
+use openoutcry_engine::book::l2::L2Book;
+use openoutcry_engine::decode::Level;
+use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_product, parse_step};
+use openoutcry_engine::tape::Candle;
+use openoutcry_engine::units::{Side, TimestampNs};
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
+
+use crate::error::Error;
+
+/// A level as (ticks, lots).
+type LevelTuple = (i64, i64);
+/// A candle in the contract's order.
+type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i128, i64, i64, i64);
+
+/// One instrument's market data: wire frames in; book, trades, candles, features and alerts out.
+#[pyclass(module = "openoutcry._core")]
+#[derive(Debug)]
+pub(crate) struct MarketFeed(feed::MarketFeed);
+
+#[pymethods]
+#[expect(
+    clippy::doc_markdown,
+    reason = "these are the docstrings that Python shows"
+)]
+impl MarketFeed {
+    #[new]
+    #[pyo3(signature = (*, product, symbol, price_tick, size_step, candle_interval_ns, window_ticks = 16384,
+        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0))]
+    #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
+    fn new(
+        product: &str,
+        symbol: String,
+        price_tick: &str,
+        size_step: &str,
+        candle_interval_ns: i64,
+        window_ticks: usize,
+        resume_trade_id: i64,
+        anomaly_window: usize,
+        anomaly_threshold: f64,
+    ) -> Result<Self, Error> {
+        let settings = FeedSettings {
+            product: parse_product(product)?,
+            symbol,
+            price_tick: parse_step("price_tick", price_tick)?,
+            size_step: parse_step("size_step", size_step)?,
+            candle_interval_ns,
+            window_ticks,
+            resume_trade_id,
+            anomaly_window,
+            anomaly_threshold,
+        };
+        Ok(Self(feed::MarketFeed::new(&settings)?))
+    }
+
+    /// Apply one WebSocket text frame, raw or combined.
+    fn apply(&mut self, frame: &[u8], received_ns: i64) -> Result<&'static str, Error> {
+        Ok(match self.0.apply(frame, TimestampNs(received_ns))? {
+            FrameKind::Depth => "depth",
+            FrameKind::Trade => "trade",
+            FrameKind::BookTicker => "book_ticker",
+            FrameKind::Unknown => "unknown",
+        })
+    }
+
+    /// Apply recorded lines `<received_ns> <json>` with the interpreter released.
+    fn apply_lines(&mut self, py: Python<'_>, lines: &[u8]) -> Result<usize, Error> {
+        Ok(py.detach(|| self.0.apply_lines(lines))?)
+    }
+
+    /// Join a REST depth snapshot with the deltas buffered since the last reset.
+    #[expect(
+        unused_variables,
+        reason = "a REST reply is no sign of life of a channel"
+    )]
+    fn apply_snapshot(&mut self, body: &[u8], received_ns: i64) -> Result<bool, Error> {
+        Ok(self.0.apply_snapshot(body)?)
+    }
+
+    /// Fill a hole in the trade tape from a REST `historicalTrades` reply; returns the trades used.
+    #[expect(
+        unused_variables,
+        reason = "a REST reply is no sign of life of a channel"
+    )]
+    fn apply_trades(&mut self, body: &[u8], received_ns: i64) -> Result<usize, Error> {
+        Ok(self.0.apply_trades(body)?)
+    }
+
+    /// Forget the book (a connection was lost): buffer deltas until the next snapshot. The tape stays.
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    /// Candles closed since the last call, oldest first.
+    fn take_candles(&mut self) -> Vec<CandleTuple> {
+        self.0.take_candles().iter().map(candle_tuple).collect()
+    }
+
+    /// Anomalies seen since the last call: (event_ns, detector, score in [0, 1], evidence).
+    fn take_alerts(&mut self) -> Vec<(i64, &'static str, f64, String)> {
+        let alerts = self.0.take_alerts().into_iter();
+        alerts
+            .map(|alert| {
+                (
+                    alert.event_ns.0,
+                    alert.detector,
+                    alert.score,
+                    alert.evidence,
+                )
+            })
+            .collect()
+    }
+
+    /// The freshest touch, of the book or of a newer bookTicker.
+    fn top(&self) -> Option<(i64, i64, i64, i64)> {
+        self.0
+            .top()
+            .map(|(bid, ask)| (bid.price.0, bid.size.0, ask.price.0, ask.size.0))
+    }
+
+    /// Best `depth` levels a side as (ticks, lots): bids downwards, asks upwards. Empty if not valid.
+    fn levels(&self, depth: usize) -> (Vec<LevelTuple>, Vec<LevelTuple>) {
+        let side = |side| {
+            self.0
+                .book()
+                .map_or_else(Vec::new, |book| level_tuples(book, side, depth))
+        };
+        (side(Side::Buy), side(Side::Sell))
+    }
+
+    /// spread_ticks, mid_ticks, microprice_ticks, imbalance_1, imbalance_5, imbalance_10 (in [-1, 1]).
+    fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Some(features) = self.0.features() else {
+            return Ok(PyDict::new(py));
+        };
+        [
+            ("spread_ticks", features.spread_ticks),
+            ("mid_ticks", features.mid_ticks),
+            ("microprice_ticks", features.microprice_ticks),
+            ("imbalance_1", features.imbalance[0]),
+            ("imbalance_5", features.imbalance[1]),
+            ("imbalance_10", features.imbalance[2]),
+        ]
+        .into_py_dict(py)
+    }
+
+    /// The book is joined, gap-free and not crossed.
+    #[getter]
+    fn is_valid(&self) -> bool {
+        self.0.book().is_some()
+    }
+
+    /// Deltas are waiting for a snapshot.
+    #[getter]
+    fn needs_snapshot(&self) -> bool {
+        self.0.needs_snapshot()
+    }
+
+    /// The hole in the trade tape as (first missing id, last missing id), or None.
+    #[getter]
+    fn missing_trades(&self) -> Option<(i64, i64)> {
+        self.0.missing_trades()
+    }
+
+    /// The last update id in the book; 0 while it is not valid.
+    #[getter]
+    fn last_update_id(&self) -> i64 {
+        self.0.last_update_id()
+    }
+
+    /// The last trade on the tape; 0 before the first.
+    #[getter]
+    fn last_trade_id(&self) -> i64 {
+        self.0.last_trade_id()
+    }
+
+    /// Venue time of the newest frame applied.
+    #[getter]
+    fn last_event_ns(&self) -> i64 {
+        self.0.last_event_ns().0
+    }
+
+    /// Sequence gaps seen in the depth stream.
+    #[getter]
+    fn gaps(&self) -> u64 {
+        self.0.gaps()
+    }
+
+    /// Crossed states refused.
+    #[getter]
+    fn crossed(&self) -> u64 {
+        self.0.crossed()
+    }
+
+    /// Frames applied by kind: depth, trade, book_ticker, unknown, snapshot, stale (already known).
+    #[getter]
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counts = self.0.counts();
+        [
+            ("depth", counts.depth),
+            ("trade", counts.trade),
+            ("book_ticker", counts.book_ticker),
+            ("unknown", counts.unknown),
+            ("snapshot", counts.snapshot),
+            ("stale", counts.stale),
+        ]
+        .into_py_dict(py)
+    }
+
+    /// When the newest frame of each channel came: depth, trade, book_ticker. For staleness.
+    #[getter]
+    fn last_received_ns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let received = self.0.last_received();
+        [
+            ("depth", received.depth.0),
+            ("trade", received.trade.0),
+            ("book_ticker", received.book_ticker.0),
+        ]
+        .into_py_dict(py)
+    }
+}
+
+fn level_tuples(book: &L2Book, side: Side, depth: usize) -> Vec<LevelTuple> {
+    book.levels(side)
+        .take(depth)
+        .map(|Level { price, size }| (price.0, size.0))
+        .collect()
+}
+
+fn candle_tuple(candle: &Candle) -> CandleTuple {
+    (
+        candle.open_ns.0,
+        candle.close_ns.0,
+        candle.open.0,
+        candle.high.0,
+        candle.low.0,
+        candle.close.0,
+        candle.volume.0,
+        candle.buy_volume.0,
+        candle.notional,
+        candle.trade_count,
+        candle.first_trade_id,
+        candle.last_trade_id,
+    )
+}

@@ -1,0 +1,40 @@
+//! The compiled module `openoutcry._core`: conversions between Python and the engine, and nothing else.
+
+mod anomaly;
+mod error;
+mod feed;
+mod matching;
+mod slicing;
+mod synthetic;
+
+#[pyo3::pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::anomaly::RobustZScore;
+    #[pymodule_export]
+    use super::error::{BookError, CoreError};
+    #[pymodule_export]
+    use super::feed::MarketFeed;
+    #[pymodule_export]
+    use super::matching::SimulatedVenue;
+    #[pymodule_export]
+    use super::slicing::{twap_schedule, vwap_schedule};
+    #[pymodule_export]
+    use super::synthetic::SyntheticMarket;
+
+    #[pymodule_export]
+    const BUILD_PROFILE: &str = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::error::add_to(module)
+    }
+}

@@ -1,0 +1,274 @@
+//! A strict scanner over JSON text that allocates nothing and trusts no order of fields.
+
+use super::grid::Grid;
+use super::{DecodeError, Level};
+
+/// Most levels a side in one message; the largest that Binance sends is 5,000.
+const MAX_LEVELS: usize = 100_000;
+/// How much of an offending text an error quotes.
+const MAX_QUOTED_BYTES: usize = 40;
+
+/// Text that an error can quote.
+pub(super) fn quoted(text: &[u8]) -> String {
+    let shown = &text[..text.len().min(MAX_QUOTED_BYTES)];
+    let dots = if shown.len() < text.len() { "…" } else { "" };
+    format!("`{}{dots}`", String::from_utf8_lossy(shown).escape_debug())
+}
+
+/// A value as it stands in the frame, quotes and brackets included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) offset: usize,
+}
+
+impl<'a> Raw<'a> {
+    /// The inside of a string.
+    pub(super) fn string(self, field: &str) -> Result<&'a [u8], DecodeError> {
+        match self.text {
+            [b'"', inside @ .., b'"'] => Ok(inside),
+            _ => Err(self.error(field, "is not a string")),
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub(super) fn integer(self, field: &str) -> Result<i64, DecodeError> {
+        let mut value = 0_i64;
+        for byte in self.text {
+            if !byte.is_ascii_digit() {
+                return Err(self.error(field, "is not a whole number"));
+            }
+            value = value
+                .checked_mul(10)
+                .and_then(|tens| tens.checked_add(i64::from(byte - b'0')))
+                .ok_or_else(|| self.error(field, "is out of range"))?;
+        }
+        Ok(value)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(self, field: &str) -> Result<bool, DecodeError> {
+        match self.text {
+            b"true" => Ok(true),
+            b"false" => Ok(false),
+            _ => Err(self.error(field, "is not true or false")),
+        }
+    }
+
+    pub(super) fn error(self, field: &str, problem: &str) -> DecodeError {
+        DecodeError::new(
+            format!("{field} {} {problem}", quoted(self.text)),
+            self.offset,
+        )
+    }
+}
+
+/// A cursor over JSON text.
+#[derive(Debug)]
+pub(super) struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+    /// Where `text` begins in the frame, for errors.
+    origin: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            origin: 0,
+        }
+    }
+
+    /// A scanner over a value met before.
+    pub(super) fn of(raw: Raw<'a>) -> Self {
+        Self {
+            text: raw.text,
+            at: 0,
+            origin: raw.offset,
+        }
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.origin + self.at
+    }
+
+    fn error(&self, problem: &str) -> DecodeError {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let found = if rest.is_empty() {
+            "the end".to_owned()
+        } else {
+            quoted(rest)
+        };
+        DecodeError::new(format!("{problem}, found {found}"), self.offset())
+    }
+
+    /// The next byte that is not blank, without taking it.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.text.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                byte => return byte.copied(),
+            }
+        }
+    }
+
+    #[inline]
+    fn take_if(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Result<(), DecodeError> {
+        if self.take_if(byte) {
+            return Ok(());
+        }
+        Err(self.error(&format!("expected `{}`", byte as char)))
+    }
+
+    /// Nothing but blanks may follow.
+    pub(super) fn expect_end(&mut self) -> Result<(), DecodeError> {
+        if self.peek().is_none() {
+            Ok(())
+        } else {
+            Err(self.error("expected the end"))
+        }
+    }
+
+    /// Takes a string; returns its inside, escapes untouched.
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.expect(b'"')?;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let mut is_escaped = false;
+        let end = rest.iter().position(|byte| {
+            let is_end = *byte == b'"' && !is_escaped;
+            is_escaped = *byte == b'\\' && !is_escaped;
+            is_end
+        });
+        let Some(length) = end else {
+            return Err(self.error("a string does not end"));
+        };
+        self.at += length + 1;
+        Ok(&rest[..length])
+    }
+
+    /// Visits the members of an object; `member` must take the value.
+    pub(super) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &'a [u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        self.expect(b'{')?;
+        if self.take_if(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = self.string()?;
+            self.expect(b':')?;
+            member(self, key)?;
+            if !self.take_if(b',') {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    /// Visits the elements of an array; `element` must take the value.
+    #[inline]
+    pub(super) fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        self.expect(b'[')?;
+        if self.take_if(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if !self.take_if(b',') {
+                return self.expect(b']');
+            }
+        }
+    }
+
+    /// Takes any value.
+    pub(super) fn value(&mut self) -> Result<Raw<'a>, DecodeError> {
+        let first = self.peek();
+        let start = self.at;
+        match first {
+            Some(b'"') => {
+                self.string()?;
+            }
+            Some(b'{' | b'[') => self.skip_nested()?,
+            _ => {
+                let rest = self.text.get(start..).unwrap_or_default();
+                let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+                self.at += rest
+                    .iter()
+                    .position(|byte| !is_plain(byte))
+                    .unwrap_or(rest.len());
+                if self.at == start {
+                    return Err(self.error("expected a value"));
+                }
+            }
+        }
+        Ok(Raw {
+            text: &self.text[start..self.at],
+            offset: self.origin + start,
+        })
+    }
+
+    /// Skips an object or an array, however deep, without recursion.
+    fn skip_nested(&mut self) -> Result<(), DecodeError> {
+        let mut depth = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.string()?;
+                    continue;
+                }
+                Some(b'{' | b'[') => depth += 1,
+                Some(b'}' | b']') => depth -= 1,
+                Some(_) => {}
+                None => return Err(self.error("brackets do not close")),
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes `[["price","size"],…]` and appends its levels to `levels`.
+    pub(super) fn levels(
+        &mut self,
+        grid: &mut Grid,
+        levels: &mut Vec<Level>,
+    ) -> Result<(), DecodeError> {
+        self.array(|scanner| {
+            scanner.expect(b'[')?;
+            if levels.len() == MAX_LEVELS {
+                return Err(scanner.error(&format!("a side has more than {MAX_LEVELS} levels")));
+            }
+            let rest = scanner.text.get(scanner.at..).unwrap_or_default();
+            if let Some((level, length)) = grid.plain_level(rest) {
+                scanner.at += length;
+                levels.push(level);
+            } else {
+                let offset = scanner.offset();
+                let price = scanner.string()?;
+                scanner.expect(b',')?;
+                let size = scanner.string()?;
+                let price = grid.price(price, offset)?;
+                levels.push(Level {
+                    price,
+                    size: grid.size(size, offset)?,
+                });
+            }
+            scanner.expect(b']')
+        })
+    }
+}

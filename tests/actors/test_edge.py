@@ -1,0 +1,111 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openoutcry.actors.edge import EdgeFullError, OutgoingEdge
+from openoutcry.actors.protocol import Envelope
+from openoutcry.assembly.topology import Edge, Policy
+from openoutcry.domain.control import Start, Stop
+
+WINDOW = 4
+CAPACITY = 3
+REFUSE = Edge("a", Start, "b", Policy.REFUSE, CAPACITY)
+CONFLATE = Edge("a", Start, "b", Policy.CONFLATE, CAPACITY)
+DROP = Edge("a", Start, "b", Policy.DROP_OLDEST, CAPACITY)
+
+
+def envelope(text):
+    return Envelope("a", 0, 0, 0, 0, Start(id=text))
+
+
+def make():
+    sent = []
+    edge = OutgoingEdge("b", sent.append, WINDOW)
+    return edge, sent
+
+
+def ids(sent):
+    return [each.message.id for each in sent]
+
+
+def test_nothing_is_sent_before_the_receiver_is_known():
+    edge, sent = make()
+    edge.offer(REFUSE, envelope("1"))
+    assert sent == []
+    edge.reopen()
+    assert ids(sent) == ["1"]
+
+
+def test_window_bounds_what_is_under_way_and_credit_frees_it():
+    edge, sent = make()
+    edge.reopen()
+    for number in range(WINDOW + 2):
+        edge.offer(REFUSE, envelope(str(number)))
+    assert len(sent) == WINDOW
+    assert edge.depth == WINDOW + 2
+    edge.credit(1)
+    assert ids(sent) == ["0", "1", "2", "3", "4"]
+    assert [each.sequence for each in sent] == [1, 2, 3, 4, 5]
+
+
+def test_a_full_edge_refuses_what_may_not_be_lost():
+    edge, _ = make()
+    edge.reopen()
+    for number in range(WINDOW + CAPACITY):
+        edge.offer(REFUSE, envelope(str(number)))
+    with pytest.raises(EdgeFullError, match="a has 7 messages waiting for b"):
+        edge.offer(REFUSE, envelope("over"))
+
+
+def test_conflation_keeps_only_the_newest_of_a_kind():
+    edge, sent = make()
+    edge.reopen()
+    for number in range(20):
+        edge.offer(CONFLATE, envelope(str(number)))
+    edge.credit(WINDOW)
+    assert ids(sent) == ["0", "1", "2", "3", "19"]
+    assert edge.conflated == 15
+
+
+def test_drop_oldest_keeps_the_newest_and_counts():
+    edge, sent = make()
+    edge.reopen()
+    for number in range(WINDOW + CAPACITY + 2):
+        edge.offer(DROP, envelope(str(number)))
+    edge.credit(WINDOW)
+    assert ids(sent) == ["0", "1", "2", "3", "6", "7", "8"]
+    assert edge.dropped == 2
+
+
+def test_kinds_keep_one_common_order():
+    edge, sent = make()
+    edge.reopen()
+    stop = Edge("a", Stop, "b", Policy.REFUSE, CAPACITY)
+    for number in range(WINDOW):
+        edge.offer(REFUSE, envelope(str(number)))
+    edge.offer(REFUSE, envelope("first"))
+    edge.offer(stop, Envelope("a", 0, 0, 0, 0, Stop(id="second")))
+    edge.credit(WINDOW)
+    assert ids(sent)[-2:] == ["first", "second"]
+
+
+@settings(derandomize=True, max_examples=200)
+@given(st.lists(st.one_of(st.just("send"), st.integers(0, 8)), max_size=60))
+def test_refusing_edges_lose_nothing_and_keep_order(steps):
+    edge, sent = make()
+    edge.reopen()
+    taken = offered = 0
+    for step in steps:
+        if step == "send":
+            try:
+                edge.offer(REFUSE, envelope(str(offered)))
+                offered += 1
+            except EdgeFullError:
+                assert edge.depth == WINDOW + CAPACITY
+        else:
+            taken = min(len(sent), taken + step)
+            edge.credit(taken)
+        assert len(sent) - taken <= WINDOW
+    edge.credit(len(sent))
+    edge.credit(len(sent))
+    assert ids(sent) == [str(number) for number in range(offered)]
