@@ -170,8 +170,11 @@ def test_toml_text_is_toml(value):
 
 def test_changes_are_toml_or_text():
     assert parse_changes(("a.b=1", "c=true", "d=plain text", 'e="q"')) == {
-        "a.b": 1, "c": True, "d": "plain text", "e": "q",
-    }  # fmt: skip
+        "a.b": 1,
+        "c": True,
+        "d": "plain text",
+        "e": "q",
+    }
     with pytest.raises(InvalidInputError, match="KEY=VALUE"):
         parse_changes(("nothing",))
 
@@ -204,8 +207,17 @@ def test_live_needs_the_mode_and_the_flag():
 
 @pytest.mark.parametrize(
     ("host", "is_ours"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
-     ("::", False), ("", False), ("localhost.example.com", False), ("10.0.0.1", False)],
-)  # fmt: skip
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("localhost.example.com", False),
+        ("10.0.0.1", False),
+    ],
+)
 def test_loopback_is_decided_without_asking_a_name_server(host, is_ours):
     assert is_loopback(host) is is_ours

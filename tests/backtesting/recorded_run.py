@@ -63,68 +63,131 @@ def decisions(index):
     closed = candle(index)
     votes = tuple(
         Vote(
-            id=f"vote:{name}:{index}", cause_id=closed.id, symbol=SYMBOL, classifier=name, up=0.6, flat=0.3,
-            down=0.1, abstained=name == "shy", rationale="<script>alert(1)</script>",
+            id=f"vote:{name}:{index}",
+            cause_id=closed.id,
+            symbol=SYMBOL,
+            classifier=name,
+            up=0.6,
+            flat=0.3,
+            down=0.1,
+            abstained=name == "shy",
+            rationale="<script>alert(1)</script>",
         )
         for name in ("bold", "shy")
-    )  # fmt: skip
+    )
     opinion = Classification(
-        id=f"classification:{index}", cause_id=closed.id, symbol=SYMBOL, close_ns=closed.close_ns,
-        close_ticks=closed.close_ticks, up=0.6, flat=0.3, down=0.1, abstained=False, votes=votes,
-    )  # fmt: skip
+        id=f"classification:{index}",
+        cause_id=closed.id,
+        symbol=SYMBOL,
+        close_ns=closed.close_ns,
+        close_ticks=closed.close_ticks,
+        up=0.6,
+        flat=0.3,
+        down=0.1,
+        abstained=False,
+        votes=votes,
+    )
     signal = Signal(
-        id=f"signal:{index}", cause_id=opinion.id, symbol=SYMBOL, strategy="test", exposure=1.0,
-        reason="up", at_ns=closed.close_ns,
-    )  # fmt: skip
+        id=f"signal:{index}",
+        cause_id=opinion.id,
+        symbol=SYMBOL,
+        strategy="test",
+        exposure=1.0,
+        reason="up",
+        at_ns=closed.close_ns,
+    )
     return closed, opinion, signal, intent(index)
 
 
 def intent(index):
     return OrderIntent(
-        id=f"intent:{index}", cause_id=f"signal:{index}", symbol=SYMBOL, strategy="test", exposure=1.0,
-        reference_price_ticks=CLOSES[index], volatility=0.0002, candle_seconds=5.0, style="immediate",
-        horizon_ns=0, event_ns=candle(index).close_ns, deadline_ns=WALL + NS_PER_S,
-    )  # fmt: skip
+        id=f"intent:{index}",
+        cause_id=f"signal:{index}",
+        symbol=SYMBOL,
+        strategy="test",
+        exposure=1.0,
+        reference_price_ticks=CLOSES[index],
+        volatility=0.0002,
+        candle_seconds=5.0,
+        style="immediate",
+        horizon_ns=0,
+        event_ns=candle(index).close_ns,
+        deadline_ns=WALL + NS_PER_S,
+    )
 
 
 def order_events(number, side, price_ticks, lots, *, at_ns, state="FILLED", fee_atoms=0):
     """A parent with one child; filled whole unless its state says otherwise."""
     parent_id, child_id = f"parent:{number}", f"demo-{number}-0-0"
     sized = SizedOrder(
-        symbol=SYMBOL, side=side, size_lots=lots, limit_price_ticks=price_ticks, style="immediate",
-        horizon_ns=0, deadline_ns=WALL,
-    )  # fmt: skip
+        symbol=SYMBOL,
+        side=side,
+        size_lots=lots,
+        limit_price_ticks=price_ticks,
+        style="immediate",
+        horizon_ns=0,
+        deadline_ns=WALL,
+    )
     approved = Approved(id=parent_id, cause_id=f"intent:{number}", intent=intent(number), order=sized)
     submit = SubmitOrder(
-        symbol=SYMBOL, client_order_id=child_id, parent_id=parent_id, side=side, price_ticks=price_ticks,
-        size_lots=lots, time_in_force="IOC",
-    )  # fmt: skip
+        symbol=SYMBOL,
+        client_order_id=child_id,
+        parent_id=parent_id,
+        side=side,
+        price_ticks=price_ticks,
+        size_lots=lots,
+        time_in_force="IOC",
+    )
     yield ParentPlanned(approved=approved, slices=(Slice(at_ns, lots),))
     yield ChildIntended(order=submit, slice_index=0, attempt=0)
     if state == "FILLED":
         yield Fill(
-            id=f"fill:{number}", cause_id=parent_id, symbol=SYMBOL, parent_id=parent_id, client_order_id=child_id,
-            venue_order_id=str(number), trade_id=f"trade-{number}", side=side, price_ticks=price_ticks,
-            size_lots=lots, fee_atoms=fee_atoms, fee_asset="USDT", liquidity="taker", at_ns=at_ns,
-        )  # fmt: skip
+            id=f"fill:{number}",
+            cause_id=parent_id,
+            symbol=SYMBOL,
+            parent_id=parent_id,
+            client_order_id=child_id,
+            venue_order_id=str(number),
+            trade_id=f"trade-{number}",
+            side=side,
+            price_ticks=price_ticks,
+            size_lots=lots,
+            fee_atoms=fee_atoms,
+            fee_asset="USDT",
+            liquidity="taker",
+            at_ns=at_ns,
+        )
     yield StateChanged(
         symbol=SYMBOL, parent_id=parent_id, client_order_id=child_id, before="PENDING", after=state, reason=""
     )
     if state == "FILLED":
         yield Done(
-            id=f"done:{number}", symbol=SYMBOL, parent_id=parent_id, ordered_lots=lots, filled_lots=lots,
-            reason="filled", at_ns=at_ns,
-        )  # fmt: skip
+            id=f"done:{number}",
+            symbol=SYMBOL,
+            parent_id=parent_id,
+            ordered_lots=lots,
+            filled_lots=lots,
+            reason="filled",
+            at_ns=at_ns,
+        )
 
 
 def write_run(state, *, fill_times=(WALL + 1, WALL + 2), last_state="FILLED", instruments=None, summary=None):
     """Buys 0.5 BTC at the first close and sells it at the third; one intent is refused."""
     paths = create_run(state, "r-test")
     record = RunRecord(
-        run_id="r-test", pid=1, mode="paper", started_ns=WALL, config_hash="c0ffee", data_source="a <b>test</b>",
-        data_hash="da7a", seed=7, versions={"openoutcry": "0.1.0"}, settings={"venue": {"venue": "binance"}},
+        run_id="r-test",
+        pid=1,
+        mode="paper",
+        started_ns=WALL,
+        config_hash="c0ffee",
+        data_source="a <b>test</b>",
+        data_hash="da7a",
+        seed=7,
+        versions={"openoutcry": "0.1.0"},
+        settings={"venue": {"venue": "binance"}},
         instruments={SYMBOL: BTC} if instruments is None else instruments,
-    )  # fmt: skip
+    )
     write_record(paths, record)
     journal = OrderJournal(paths.orders_db, venue="binance")
     opened = BalancesOpened(balances={"USDT": 100_000 * ATOMS_PER_UNIT, "BTC": 0})
@@ -139,9 +202,17 @@ def write_run(state, *, fill_times=(WALL + 1, WALL + 2), last_state="FILLED", in
         for message in decisions(index):
             messages.record(message, WALL)
     messages.record(
-        Refused(id="refused:1", symbol=SYMBOL, intent_id="intent:1", check="cash", limit="1", value="<2>",
-                at_ns=WALL), WALL,
-    )  # fmt: skip
+        Refused(
+            id="refused:1",
+            symbol=SYMBOL,
+            intent_id="intent:1",
+            check="cash",
+            limit="1",
+            value="<2>",
+            at_ns=WALL,
+        ),
+        WALL,
+    )
     messages.record(
         VenueStatus(id="v", venue="binance", symbol=SYMBOL, state="down", reason="lost & found", at_ns=WALL),
         WALL,

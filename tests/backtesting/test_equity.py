@@ -12,10 +12,20 @@ CANDLES = [candle(index) for index in range(len(CLOSES))]
 
 def fill(number, side, price_ticks, lots, *, at_ns=0, fee_atoms=0):
     return Fill(
-        id=f"fill:{number}", symbol=SYMBOL, parent_id="p", client_order_id="c", venue_order_id="v",
-        trade_id=str(number), side=side, price_ticks=price_ticks, size_lots=lots, fee_atoms=fee_atoms,
-        fee_asset="USDT", liquidity="taker", at_ns=at_ns,
-    )  # fmt: skip
+        id=f"fill:{number}",
+        symbol=SYMBOL,
+        parent_id="p",
+        client_order_id="c",
+        venue_order_id="v",
+        trade_id=str(number),
+        side=side,
+        price_ticks=price_ticks,
+        size_lots=lots,
+        fee_atoms=fee_atoms,
+        fee_asset="USDT",
+        liquidity="taker",
+        at_ns=at_ns,
+    )
 
 
 def test_profit_is_counted_at_each_close_and_fees_are_apart():

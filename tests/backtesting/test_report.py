@@ -105,8 +105,20 @@ def test_the_report_is_one_file_that_asks_for_nothing(tmp_path):
     assert not {"script", "link", "img", "iframe", "b"} & set(parser.tags)
     assert not re.findall(r"(?:src|href)=|url\(|@import", text)
     words = " ".join(parser.words)
-    for word in ("a <b>test</b>", "lost & found", "<2>", "halt by me", "risk failed on Fill", "c0ffee", "da7a",
-                 "90.00 USDT", "60000.00", "0.50000", "too few", "another clock"):  # fmt: skip
+    for word in (
+        "a <b>test</b>",
+        "lost & found",
+        "<2>",
+        "halt by me",
+        "risk failed on Fill",
+        "c0ffee",
+        "da7a",
+        "90.00 USDT",
+        "60000.00",
+        "0.50000",
+        "too few",
+        "another clock",
+    ):
         assert word in words
 
 

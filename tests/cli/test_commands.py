@@ -26,8 +26,12 @@ def test_halt_latches_until_resume(oo, state):
     assert HaltLatch(state).is_armed()
     again = oo("halt", "--reason", "other", "--json")
     assert again.result | {"at_ns": 0, "by": ""} == {
-        "halted": True, "was_halted": True, "reason": "drill", "at_ns": 0, "by": "",
-    }  # fmt: skip
+        "halted": True,
+        "was_halted": True,
+        "reason": "drill",
+        "at_ns": 0,
+        "by": "",
+    }
     assert oo("resume", "--json").result == {"halted": False, "was_halted": True, "reason": "drill"}
     assert not HaltLatch(state).is_armed()
     assert oo("resume").out == "there was no halt\n"

@@ -131,8 +131,8 @@ def scrape(prometheus_tools, tmp_path) -> Iterator[Callable[[str], PrometheusSer
             for name in ("scrape_interval: 5s", "evaluation_interval: 5s", "scrape_timeout: 4s"):
                 assert name in config
                 config = config.replace(name, f"{name.split(':')[0]}: 1s")
-            assert config.count("127.0.0.1:9464") == 1
-            config = config.replace("127.0.0.1:9464", target)
+            assert config.count("127.0.0.1:9108") == 1
+            config = config.replace("127.0.0.1:9108", target)
             config = config.replace("rules/*.yml", str(ROOT / "deploy/prometheus/rules/*.yml"))
             path = tmp_path / "prometheus.yml"
             path.write_text(config)

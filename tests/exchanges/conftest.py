@@ -29,7 +29,7 @@ def settings():
             "port": 0,
             "synthetic": True,
             "seed": 7,
-            "synthetic_seconds": 20,
+            "duration_s": 20,
             "speed": 0,
             "balances": {"USDT": "100000", "BTC": "2"},
         }
@@ -79,7 +79,7 @@ def until():
 
     async def wait(condition):
         async with asyncio.timeout(PATIENCE_S):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  conditions of foreign objects
                 await asyncio.sleep(0.001)
 
     return wait

@@ -119,7 +119,9 @@ def test_a_file_that_breaks_off_is_reported_with_all_that_could_be_read(tmp_path
 
 def test_the_synthetic_market_is_sound(tmp_path):
     source = SyntheticSource(spot_instrument("BTC/USDT"), seed=1, seconds=30)
-    (tmp_path / "synthetic.raw").write_bytes(b"".join(line + b"\n" for batch in source.batches() for line in batch))
+    (tmp_path / "synthetic.raw").write_bytes(
+        b"".join(line + b"\n" for batch in source.batches() for line in batch)
+    )
     [report] = check_data(tmp_path)
     assert report.findings == ()
     assert report.sha256 == source.sha256
@@ -127,7 +129,9 @@ def test_the_synthetic_market_is_sound(tmp_path):
 
 @pytest.mark.data
 def test_the_recordings_are_sound(shared_data):
-    reports = [data_check.check_recording(each) for each in find_recordings(shared_data) if each.product == "spot"]
+    reports = [
+        data_check.check_recording(each) for each in find_recordings(shared_data) if each.product == "spot"
+    ]
     assert [report.symbol for report in reports] == ["BTCUSDT", "ETHUSDT"]
     for report in reports:
         assert report.is_usable

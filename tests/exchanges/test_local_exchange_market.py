@@ -118,7 +118,10 @@ def test_subscribing_and_what_is_no_subscription(settings):
 
             streams = ["btcusdt@depth", "btcusdt@trade"]
             request = '{"method":"%s","params":%s,"id":%d}'
-            assert await ask(request % ("SUBSCRIBE", msgspec.json.encode(streams).decode(), 1)) == {"result": None, "id": 1}
+            assert await ask(request % ("SUBSCRIBE", msgspec.json.encode(streams).decode(), 1)) == {
+                "result": None,
+                "id": 1,
+            }
             assert await ask(request % ("LIST_SUBSCRIPTIONS", "[]", 2)) == {"result": streams, "id": 2}
             assert await ask(request % ("UNSUBSCRIBE", '["btcusdt@trade"]', 3)) == {"result": None, "id": 3}
             assert (await ask(request % ("LIST_SUBSCRIPTIONS", "[]", 4)))["result"] == ["btcusdt@depth"]
@@ -141,7 +144,7 @@ def test_a_client_that_does_not_read_is_cut_off_and_the_market_goes_on(settings,
     monkeypatch.setattr(outbox, "MAX_STALL_S", 0.05)
 
     async def scenario():
-        async with LocalExchange(settings(synthetic_seconds=300)) as exchange:
+        async with LocalExchange(settings(duration_s=300)) as exchange:
             deaf = socket.socket()
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.setblocking(False)
@@ -181,7 +184,9 @@ def test_the_public_endpoints_agree_with_the_market(opened, played):
             fetched = await client.fetch_trades(SYMBOL, limit=10)
             assert [each["id"] for each in fetched] == [str(each["t"]) for each in trades[-10:]]
             first = trades[3]["t"]
-            missed = await client.public_get_historicaltrades({"symbol": "BTCUSDT", "fromId": first, "limit": 7})
+            missed = await client.public_get_historicaltrades(
+                {"symbol": "BTCUSDT", "fromId": first, "limit": 7}
+            )
             assert [int(each["id"]) for each in missed] == list(range(first, first + 7))
             assert [each["price"] for each in missed] == [each["p"] for each in trades[3:10]]
 
@@ -214,7 +219,7 @@ def test_unknown_symbols_and_endpoints_are_refused(opened):
 
 def test_the_pace_follows_the_recorded_times(settings, played):
     async def scenario():
-        async with LocalExchange(settings(speed=100, synthetic_seconds=20)) as exchange:
+        async with LocalExchange(settings(speed=100, duration_s=20)) as exchange:
             loop = asyncio.get_running_loop()
             started = loop.time()
             await played(exchange)

@@ -12,7 +12,9 @@ def places(tmp_path, monkeypatch):
     """A machine without data: nothing beside the project, nothing in the cache, no variable."""
     beside, cache = tmp_path / "beside", tmp_path / "cache"
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
-    monkeypatch.setattr(market_source, "shared_data_dirs", lambda: [place for place in (beside,) if place.is_dir()])
+    monkeypatch.setattr(
+        market_source, "shared_data_dirs", lambda: [place for place in (beside,) if place.is_dir()]
+    )
     monkeypatch.setattr(market_source, "cache_dir", lambda: cache)
     return tmp_path
 
@@ -25,7 +27,7 @@ def record(folder, symbol="BTCUSDT", first_ns=1):
 
 
 def test_the_order_of_the_search(places, monkeypatch):
-    assert resolve_source(synthetic_seconds=1).kind == "synthetic"
+    assert resolve_source(duration_s=1).kind == "synthetic"
     record(places / "cache", first_ns=4)
     assert "the user's cache" in resolve_source().description
     record(places / "beside", first_ns=3)
@@ -38,12 +40,12 @@ def test_the_order_of_the_search(places, monkeypatch):
     assert "as given" in source.description
     assert (source.kind, source.lines_total) == ("recording", 1)
     assert [line.split()[0] for batch in source.batches() for line in batch] == [b"1"]
-    assert resolve_source(synthetic=True, synthetic_seconds=1).kind == "synthetic"
+    assert resolve_source(synthetic=True, duration_s=1).kind == "synthetic"
 
 
 def test_a_place_without_the_symbol_is_passed_over_but_a_named_one_is_not(places, monkeypatch):
     record(places / "beside", "ETHUSDT")
-    assert resolve_source("BTC/USDT", synthetic_seconds=1).kind == "synthetic"
+    assert resolve_source("BTC/USDT", duration_s=1).kind == "synthetic"
     assert resolve_source("ETH/USDT").instrument.size_step == "0.0001"
     with pytest.raises(MissingDataError, match=r"as given.*no recording of spot BTCUSDT, only spot ETHUSDT"):
         resolve_source("BTC/USDT", path=places / "beside")
@@ -53,7 +55,7 @@ def test_a_place_without_the_symbol_is_passed_over_but_a_named_one_is_not(places
 
 
 def test_the_synthetic_market_says_that_it_is_and_repeats_itself(places):
-    one, same, other = (resolve_source(seed=seed, synthetic_seconds=2) for seed in (3, 3, 4))
+    one, same, other = (resolve_source(seed=seed, duration_s=2) for seed in (3, 3, 4))
     assert "no real prices" in one.description
     assert list(one.batches()) == list(same.batches())
     assert one.sha256 == same.sha256 != other.sha256
@@ -64,8 +66,8 @@ def test_the_synthetic_market_says_that_it_is_and_repeats_itself(places):
     ("arguments", "says"),
     [
         ({"symbol": "DOGE/EUR"}, "BTC/USDT, ETH/USDT"),
-        ({"synthetic_seconds": 0}, "lasts 1 to 3600 seconds"),
-        ({"synthetic_seconds": 10**9}, "lasts 1 to 3600 seconds"),
+        ({"duration_s": 0}, "lasts 1 to 3600 seconds"),
+        ({"duration_s": 10**9}, "lasts 1 to 3600 seconds"),
         ({"seed": -1}, "seed must not be negative"),
     ],
 )

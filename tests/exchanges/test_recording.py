@@ -6,8 +6,8 @@ import zstandard
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.exchanges.recording import file_lines, find_recordings, split_frame, split_line
 
-SPOT = b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1000,"s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}}'
-USDM = b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"pu":9,"b":[],"a":[]}}'
+SPOT = b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1000,"s":"BTCUSDT","U":1,"u":2,"b":[]}}'
+USDM = b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"pu":9,"b":[]}}'
 COINM = (
     b'{"stream":"btcusd_perp@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSD_PERP","ps":"BTCUSD",'
     b'"U":1,"u":2,"pu":9,"b":[],"a":[]}}'
@@ -21,7 +21,12 @@ def text(first_ns, *frames):
 
 @pytest.mark.parametrize(
     "packed",
-    [bytes, gzip.compress, zstandard.compress, lambda data: zstandard.compress(data[:70]) + zstandard.compress(data[70:])],
+    [
+        bytes,
+        gzip.compress,
+        zstandard.compress,
+        lambda data: zstandard.compress(data[:70]) + zstandard.compress(data[70:]),
+    ],
     ids=["plain", "gzip", "zstd", "two zstd frames"],
 )
 def test_every_compression_gives_the_same_lines(tmp_path, packed):
@@ -41,7 +46,9 @@ def test_a_cut_off_file_is_an_error_after_its_last_whole_line(tmp_path, packed):
 def test_a_zstd_window_beyond_the_limit_is_refused(tmp_path):
     path = tmp_path / "huge.raw.zst"
     parameters = zstandard.ZstdCompressionParameters(window_log=27, compression_level=1)
-    streaming = zstandard.ZstdCompressor(compression_params=parameters).compressobj()  # it does not know its size
+    streaming = zstandard.ZstdCompressor(
+        compression_params=parameters
+    ).compressobj()  # it does not know its size
     path.write_bytes(streaming.compress(text(5, SPOT)) + streaming.flush())
     with pytest.raises(InvalidInputError, match="damaged"):
         list(file_lines(path))
@@ -82,7 +89,12 @@ def test_the_hash_does_not_depend_on_the_compression(tmp_path):
     ("name", "content", "error", "says"),
     [
         ("absent.raw", None, MissingDataError, "there is no"),
-        ("noise.raw", b"\x00\x01 noise\n", InvalidInputError, r"noise\.raw is no recording .* line 1 is not a recorded"),
+        (
+            "noise.raw",
+            b"\x00\x01 noise\n",
+            InvalidInputError,
+            r"noise\.raw is no recording .* line 1 is not a recorded",
+        ),
         ("tickers.raw", text(1, TICKER), InvalidInputError, "no depth frame"),
     ],
 )

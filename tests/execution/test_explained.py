@@ -67,8 +67,8 @@ def opinions(now_ns):
     return candle, opinion, signal, intent
 
 
-def test_a_fill_is_explained_back_to_its_candle(new_desk, journal, btc, report, now_ns, tmp_path):
-    decisions = DecisionJournal(tmp_path / "decisions.db")
+def test_a_fill_is_explained_back_to_its_candle(new_desk, journal, btc, report, now_ns):
+    decisions = DecisionJournal(journal.path.with_name("decisions.db"))
     *_, intent = messages = opinions(now_ns)
     for message in messages:
         decisions.record(message, now_ns)
@@ -89,7 +89,7 @@ def test_a_fill_is_explained_back_to_its_candle(new_desk, journal, btc, report, 
         if not isinstance(message, Fill):
             continue
         officer.decide(message, now_ns)
-    explanation = explain("77", journal.path, tmp_path / "decisions.db")
+    explanation = explain("77", journal.path, journal.path.with_name("decisions.db"))
     assert [link.kind for link in explanation.causes] == [
         "Fill",
         "ChildIntended",

@@ -17,6 +17,7 @@ SETTINGS = FeedSettings(
     repair_backoff_max_ms=2,
     repair_attempts=4,
 )
+MAX_TURNS = 100_000  # of the event loop; the repairs wait a millisecond or two
 
 
 class Session:
@@ -50,11 +51,14 @@ class Session:
         await self.until(lambda: self.feed.state == state)
 
     async def until(self, condition):
-        """Let the feed work; a condition that never holds shows as the test's timeout."""
-        while not condition():
+        """Let the feed work until a condition holds."""
+        for _ in range(MAX_TURNS):
+            if condition():
+                return
             if self.task.done():
                 self.task.result()
             await asyncio.sleep(0)
+        pytest.fail(f"still {self.feed.state} ({self.messages[-1]})")
 
     async def go_live(self):
         self.connect()

@@ -86,8 +86,15 @@ def test_logs_are_json_lines_of_both_kinds_without_secrets(log):
     lines = log()
     assert [line["event"] for line in lines] == ["refused", "request signature=***", "failed"]
     assert lines[0] | {"timestamp": ""} == {
-        "event": "refused", "check": "cash", "api_key": "***", "value": "x***x", "level": "info",
-        "logger": "openoutcry.risk", "role": "risk", "run_id": "r-1", "timestamp": "",
-    }  # fmt: skip
+        "event": "refused",
+        "check": "cash",
+        "api_key": "***",
+        "value": "x***x",
+        "level": "info",
+        "logger": "openoutcry.risk",
+        "role": "risk",
+        "run_id": "r-1",
+        "timestamp": "",
+    }
     assert "the venue said ***" in lines[2]["exception"]
     assert SECRET not in json.dumps(lines)

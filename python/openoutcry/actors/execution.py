@@ -27,9 +27,9 @@ from openoutcry.execution.commands import (
     SubmitOrder,
     VenueEvent,
 )
-from openoutcry.execution.desk import Decision
 from openoutcry.execution.reconcile import reconcile
-from openoutcry.execution.records import BalancesOpened, records_of
+from openoutcry.execution.records import records_of
+from openoutcry.execution.turn import Decision
 
 SETTLE_TIMEOUT_S: Final = 15.0
 SETTLE_POLL_S: Final = 0.05
@@ -214,10 +214,10 @@ class ExecutionActor(LoopActor):
             self.observe_latency("order>venue", time.monotonic_ns() - sent_ns)
             self._learn(report)
 
-    def _failed(self, order: SubmitOrder, *, ambiguous: bool, code: int, reason: str) -> SubmitFailed:
-        _log.warning(
-            "submit failed", client_order_id=order.client_order_id, ambiguous=ambiguous, reason=reason
-        )
+    def _failed(
+        self, order: SubmitOrder | QueryOrder, *, ambiguous: bool, code: int, reason: str
+    ) -> SubmitFailed:
+        _log.warning("no answer", client_order_id=order.client_order_id, ambiguous=ambiguous, reason=reason)
         return SubmitFailed(
             client_order_id=order.client_order_id,
             ambiguous=ambiguous,
@@ -247,7 +247,7 @@ class ExecutionActor(LoopActor):
                 self._learn(fill)
             self._learn(report)
         except VenueError as error:  # no answer is no news: the desk asks again when its time has come
-            _log.warning("query unanswered", client_order_id=query.client_order_id, reason=str(error))
+            self._learn(self._failed(query, ambiguous=True, code=error.code or 0, reason=str(error)))
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -286,10 +286,9 @@ class ExecutionActor(LoopActor):
             order for symbol in self.instruments for order in await self.adapter.open_orders(symbol)
         ]
         records = [record for record, _ in records_of(self.journal.entries())]
-        opening = next((record.balances for record in records if isinstance(record, BalancesOpened)), {})
         discrepancies = reconcile(
             instruments=self.instruments,
-            opening_balances=opening,
+            opening_balances=self.desk.opening_balances,
             journal_fills=[record for record in records if isinstance(record, Fill)],
             ledger=self.desk.ledger,
             orders=children,

@@ -49,7 +49,8 @@ class IngestionActor(LoopActor):
     def handle_CandleHistory(self, message: CandleHistory, now_ns: TimestampNs) -> None:  # noqa: N802  found by name
         """Go on behind the last candle."""
         del now_ns
-        if message.symbol in self.feeds or self.state != "running":
+        is_ours = message.cause_id.startswith(f"replay:{self.role}:")
+        if not is_ours or message.symbol in self.feeds or self.state != "running":
             return
         feed = factory.live_feed(self.settings, self.instruments[message.symbol], self._emit, message.candles)
         self.feeds[message.symbol] = feed

@@ -10,8 +10,9 @@ from openoutcry.domain.message import Message
 class Envelope(msgspec.Struct, frozen=True):
     """A message on an edge: who sends it, which of the pair's messages it is, and when it left.
 
-    `epoch` counts the sender's restarts: sequences begin anew with each. `sent_ns` and `origin_ns` are monotonic (comparable between processes of one host); `origin_ns` is
-    when the event entered the system that led to this message.
+    `epoch` counts the sender's restarts: sequences begin anew with each. `sent_ns` and `origin_ns` are
+    monotonic (comparable between processes of one host); `origin_ns` is when the event entered the system
+    that led to this message.
     """
 
     source: str

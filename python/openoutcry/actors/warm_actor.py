@@ -1,12 +1,15 @@
-"""An actor whose deciders must know the recent candles before it may speak."""
+"""An actor whose deciders must know the recent candles before they may speak."""
 
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from openoutcry.actors.actor import Actor
 from openoutcry.domain.control import CandleHistory, ReplayCandles
 from openoutcry.domain.decider import Decider
+from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import TimestampNs
 
@@ -14,17 +17,22 @@ HELD_MESSAGES_MAX: Final = 1024
 
 
 class WarmActor(Actor):
-    """Asks memory for the last candles when it starts, and holds what comes until they are there."""
+    """After a restart it asks memory for the last candles, and holds what comes until they are there.
+
+    A candle that it holds is not history: it is decided on, like any other. Nothing precedes the first start.
+    """
 
     deciders: Mapping[str, Decider]  # by symbol
 
     def __init__(self) -> None:
         super().__init__()
         self._cold: set[str] = set()
-        self._held: deque[tuple[Message, TimestampNs]] = deque(maxlen=HELD_MESSAGES_MAX)
+        self._held: deque[tuple[Message, TimestampNs]] = deque()
 
     def start(self) -> None:
-        """Ask for the history."""
+        """Ask for the history that a predecessor knew."""
+        if not self.restarts:
+            return
         self._cold = set(self.settings.symbols)
         for symbol in self.settings.symbols:
             self.publish(
@@ -35,20 +43,26 @@ class WarmActor(Actor):
                 )
             )
 
+    def handle_CandleHistory(self, message: CandleHistory, now_ns: TimestampNs) -> None:  # noqa: N802  found by name
+        """Warm up; answers to others' questions are left alone."""
+        if message.symbol not in self._cold or not message.cause_id.startswith(f"replay:{self.role}:"):
+            return
+        held = [each.close_ns for each, _ in self._held if isinstance(each, CandleClosed)]
+        first_ns = min(held, default=now_ns)
+        history = tuple(candle for candle in message.candles if candle.close_ns < first_ns)
+        self._decide(msgspec.structs.replace(message, candles=history), now_ns)
+        self._cold.discard(message.symbol)
+        while self._held and not self._cold:
+            self._decide(*self._held.popleft())
+
     def handle(self, message: Message, now_ns: TimestampNs) -> None:
         """Let the symbol's decider decide, once all are warm."""
-        if self._cold and not isinstance(message, CandleHistory):
-            if len(self._held) == HELD_MESSAGES_MAX:
-                raise RuntimeError(
-                    f"{self.role} waits for its history and holds {HELD_MESSAGES_MAX} messages"
-                )
+        if not self._cold:
+            self._decide(message, now_ns)
+        elif len(self._held) < HELD_MESSAGES_MAX:
             self._held.append((message, now_ns))
-            return
-        self._decide(message, now_ns)
-        if isinstance(message, CandleHistory) and self._cold:
-            self._cold.discard(message.symbol)
-            while self._held and not self._cold:
-                self._decide(*self._held.popleft())
+        else:
+            raise RuntimeError(f"{self.role} waits for its history and holds {HELD_MESSAGES_MAX} messages")
 
     def _decide(self, message: Message, now_ns: TimestampNs) -> None:
         decider = self.deciders[getattr(message, "symbol", "")]

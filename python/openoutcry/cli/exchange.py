@@ -8,17 +8,35 @@ from openoutcry.cli.options import json_option
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_535), default=48_090, show_default=True, help="0: any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=48_090, show_default=True, help="0: any free one."
+)
 @click.option("--symbol", default="BTC/USDT", show_default=True, help="What is traded.")
-@click.option("--data", type=click.Path(path_type=Path), metavar="PATH", help="A recording, or a folder of them.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="PATH", help="A recording, or a folder of them."
+)
 @click.option("--synthetic", is_flag=True, help="The synthetic market, even where a recording is at hand.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic market.")
-@click.option("--duration", type=click.IntRange(min=1), metavar="SECONDS", help="Of the market's time  [default: all].")
-@click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True, help="0: as fast as clients read.")
-@click.option("--fault", "faults", multiple=True, metavar="KIND@SHARE", help="As drop@0.3; may be given several times.")
-@click.option("--start", is_flag=True, help="Let the market run at once instead of waiting for POST /control/start.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic market."
+)
+@click.option(
+    "--duration", type=click.IntRange(min=1), metavar="SECONDS", help="Of the market's time  [default: all]."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="0: as fast as clients read.",
+)
+@click.option(
+    "--fault", "faults", multiple=True, metavar="KIND@SHARE", help="As drop@0.3; may be given several times."
+)
+@click.option(
+    "--start", is_flag=True, help="Let the market run at once instead of waiting for POST /control/start."
+)
 @json_option
-def exchange(
+def exchange(  # noqa: PLR0917  click passes them by name
     port: int,
     symbol: str,
     data: Path | None,
@@ -46,6 +64,8 @@ def exchange(
             data=data,
             synthetic=synthetic,
             seed=seed,
+            duration_s=duration,
+            is_started=start,
             speed=speed,
             faults=tuple(parse_fault(each) for each in faults),
         )

@@ -86,6 +86,16 @@ class LocalVenue:
         """The venue's addresses as overrides of the settings."""
         return {f"venue.{name}": self.ready[name] for name in ("rest_url", "stream_url", "ws_api_url")}
 
+    @property
+    def data_source(self) -> str:
+        """Which market it plays, in words."""
+        return str(self.ready["data_source"])
+
+    @property
+    def data_hash(self) -> str:
+        """The hash of that market's lines."""
+        return str(self.ready["sha256"])
+
     def start_replay(self) -> None:
         """Let the market begin."""
         self._control("POST", "/control/start")
@@ -118,12 +128,21 @@ class LocalVenue:
 
 
 def exchange_arguments(
-    *, data: Path | None, speed: float, duration_s: int | None, seed: int, symbol: str, faults: Sequence[str]
+    *,
+    data: Path | None,
+    synthetic: bool,
+    speed: float,
+    duration_s: int | None,
+    seed: int,
+    symbol: str,
+    faults: Sequence[str],
 ) -> list[str]:
     """Options of `openoutcry exchange` for a replay."""
     arguments = ["--speed", f"{speed:g}", "--seed", str(seed), "--symbol", symbol]
     if data is not None:
         arguments += ["--data", str(data)]
+    if synthetic:
+        arguments.append("--synthetic")
     if duration_s is not None:
         arguments += ["--duration", str(duration_s)]
     for fault in faults:

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +44,7 @@ class Session:
     """
 
     def __init__(self, settings: Settings, *, data_source: str, data_hash: str) -> None:
-        self.settings = settings
+        self.settings = _with_monitoring_port(settings)
         self.paths: RunPaths
         self._facts = (data_source, data_hash)
         self._system: TradingSystem
@@ -120,6 +121,17 @@ class Session:
             settings=msgspec.to_builtins(self.settings),
         )
         write_record(self.paths, record)
+
+
+def _with_monitoring_port(settings: Settings) -> Settings:
+    """Choose the free port here: a monitoring actor that is restarted must be found where it was."""
+    monitoring = settings.monitoring
+    if monitoring.port:
+        return settings
+    with socket.socket() as probe:
+        probe.bind((monitoring.host, 0))
+        monitoring = msgspec.structs.replace(monitoring, port=probe.getsockname()[1])
+    return msgspec.structs.replace(settings, monitoring=monitoring)
 
 
 async def _fetch_instruments(settings: Settings) -> dict[str, Instrument]:

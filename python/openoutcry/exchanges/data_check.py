@@ -51,7 +51,9 @@ FindingKind = Literal[
     "clock_skew",
 ]
 # What the core refuses, or what makes its state wrong.
-ERRORS: Final[frozenset[FindingKind]] = frozenset({"malformed", "gap", "backward_time", "crossed", "zero_volume"})
+ERRORS: Final[frozenset[FindingKind]] = frozenset(
+    {"malformed", "gap", "backward_time", "crossed", "zero_volume"}
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -251,7 +253,7 @@ def check_recording(recording: Recording) -> RecordingReport:
         files=tuple(map(str, recording.files)),
         sha256=digest.hexdigest(),
         lines=count,
-        frames=dict(checker.frames),
+        frames={str(kind): number for kind, number in checker.frames.items()},
         first_received_ns=recording.first_received_ns,
         last_received_ns=checker.last_received_ns,
         clock_skew_ms=skew,
@@ -301,7 +303,7 @@ async def _download(url: str, target: Path) -> None:
                     file.write(chunk)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise MissingDataError(
-            f"{url} cannot be fetched ({error or 'timeout'}); check the network, give a recording with "
+            f"{url} cannot be fetched ({error!r}); check the network, give a recording with "
             "--data, or use the synthetic market"
         ) from error
 

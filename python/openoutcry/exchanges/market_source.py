@@ -19,7 +19,7 @@ import platformdirs
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S, Atoms, SizeLots
-from openoutcry.exchanges.recording import Recording, find_recordings
+from openoutcry.exchanges.recording import Recording, find_recordings, split_line
 from openoutcry.native import SyntheticMarket
 
 DATA_VARIABLE: Final = "OPENOUTCRY_DATA"
@@ -119,10 +119,18 @@ class RecordedSource:
 
     kind: Literal["recording"] = "recording"
 
-    def __init__(self, recording: Recording, instrument: Instrument, *, found: str) -> None:
+    def __init__(
+        self, recording: Recording, instrument: Instrument, *, found: str, duration_s: int | None = None
+    ) -> None:
+        """`duration_s` ends it after so many seconds of its own time."""
+        if duration_s is not None and duration_s <= 0:
+            raise InvalidInputError(
+                f"a recording is played for a positive number of seconds, not {duration_s}"
+            )
         self.recording = recording
         self.instrument = instrument
-        counted = _count(recording.lines())
+        self._end_ns = None if duration_s is None else recording.first_received_ns + duration_s * NS_PER_S
+        counted = _count(self._lines())
         self.lines_total = counted.lines
         self.sha256 = counted.sha256
         started = datetime.fromtimestamp(recording.first_received_ns // NS_PER_S, tz=UTC)
@@ -131,10 +139,18 @@ class RecordedSource:
             f"recording of {recording.product} {recording.symbol} from {started:%Y-%m-%d %H:%M:%S} UTC"
         )
         self.description += f": {names} ({found})"
+        if duration_s is not None:
+            self.description += f", its first {duration_s} s"
+
+    def _lines(self) -> Iterator[bytes]:
+        lines, end_ns = self.recording.lines(), self._end_ns
+        if end_ns is None:
+            return lines
+        return itertools.takewhile(lambda line: split_line(line)[0] < end_ns, lines)
 
     def batches(self) -> Iterator[list[bytes]]:
         """All lines from the first."""
-        lines = self.recording.lines()
+        lines = self._lines()
         while batch := list(itertools.islice(lines, LINES_PER_BATCH)):
             yield batch
 
@@ -194,7 +210,7 @@ def resolve_source(
     path: Path | None = None,
     synthetic: bool = False,
     seed: int = 0,
-    synthetic_seconds: int = DEFAULT_SYNTHETIC_SECONDS,
+    duration_s: int | None = None,
 ) -> MarketSource:
     """Find the market of a symbol, in the order that this file's head gives; `synthetic` skips the search.
 
@@ -206,14 +222,16 @@ def resolve_source(
     if not synthetic:
         named = os.environ.get(DATA_VARIABLE)
         if path is not None:
-            return _recorded(path, instrument, found="as given")
+            return _recorded(path, instrument, found="as given", duration_s=duration_s)
         if named:
-            return _recorded(Path(named), instrument, found=f"${DATA_VARIABLE}")
+            return _recorded(Path(named), instrument, found=f"${DATA_VARIABLE}", duration_s=duration_s)
         found_places = [(place, "beside the project") for place in shared_data_dirs()]
         for place, found in [*found_places, (cache_dir(), "the user's cache")]:
             if place.is_dir() and any(_matches(each, instrument) for each in _recordings_or_none(place)):
-                return _recorded(place, instrument, found=found)
-    return SyntheticSource(instrument, seed=seed, seconds=synthetic_seconds)
+                return _recorded(place, instrument, found=found, duration_s=duration_s)
+    return SyntheticSource(
+        instrument, seed=seed, seconds=DEFAULT_SYNTHETIC_SECONDS if duration_s is None else duration_s
+    )
 
 
 def _recordings_or_none(place: Path) -> list[Recording]:
@@ -227,11 +245,11 @@ def _matches(recording: Recording, instrument: Instrument) -> bool:
     return recording.product == "spot" and recording.symbol == instrument.venue_symbol
 
 
-def _recorded(path: Path, instrument: Instrument, *, found: str) -> RecordedSource:
+def _recorded(path: Path, instrument: Instrument, *, found: str, duration_s: int | None) -> RecordedSource:
     recordings = find_recordings(path)
     for each in recordings:
         if _matches(each, instrument):
-            return RecordedSource(each, instrument, found=found)
+            return RecordedSource(each, instrument, found=found, duration_s=duration_s)
     held = ", ".join(f"{each.product} {each.symbol}" for each in recordings)
     raise MissingDataError(
         f"{path} ({found}) holds no recording of spot {instrument.venue_symbol}, only {held}; "

@@ -164,7 +164,9 @@ class LiveFeed:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
             for channel in CHANNELS:
-                self.on_disconnected(channel, "the feed ended")
+                self._health.down(channel, "the feed ended")
+            self._feed.reset()
+            self._update_state()
 
     async def _watch_staleness(self) -> None:
         while True:

@@ -64,7 +64,7 @@ class LocalExchange:
             path=settings.data,
             synthetic=settings.synthetic,
             seed=settings.seed,
-            synthetic_seconds=settings.synthetic_seconds,
+            duration_s=settings.duration_s,
         )
         instrument = self.source.instrument
         account = Account(
@@ -138,6 +138,8 @@ class LocalExchange:
             ) from error
         self.urls = LocalUrls.at(f"[{host}]" if ":" in host else host, self._runner.addresses[0][1])
         self._replaying = asyncio.create_task(self.replay.run())
+        if self.settings.is_started:
+            self.replay.start()
 
     async def stop(self) -> None:
         """Cut every client off and stop listening."""

@@ -9,7 +9,6 @@ import msgspec
 from openoutcry.domain.errors import ConfigurationError
 from openoutcry.exchanges.local.account import DEFAULT_FEE_MILLIONTHS
 from openoutcry.exchanges.local.faults import Fault
-from openoutcry.exchanges.market_source import DEFAULT_SYNTHETIC_SECONDS
 
 DEFAULT_PORT: Final = 48_090
 MAX_PORT: Final = 65_535
@@ -21,7 +20,8 @@ class LocalExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
 
     `port` 0 takes a free one. `speed` is a factor on the recorded times; 0 is as fast as the clients read.
     `balances` is decimal text by asset. Fees are in millionths (1,000 = 10 basis points). `synthetic` asks
-    for the synthetic market even where a recording is at hand.
+    for the synthetic market even where a recording is at hand. `duration_s` ends the market after so many
+    seconds of its own time. The market waits for POST /control/start unless `is_started`.
     """
 
     host: str = "127.0.0.1"
@@ -30,7 +30,8 @@ class LocalExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     data: Path | None = None
     synthetic: bool = False
     seed: int = 0
-    synthetic_seconds: int = DEFAULT_SYNTHETIC_SECONDS
+    is_started: bool = False
+    duration_s: int | None = None
     speed: float = 1.0
     faults: tuple[Fault, ...] = ()
     balances: dict[str, str] = msgspec.field(default_factory=lambda: {"USDT": "100000"})
