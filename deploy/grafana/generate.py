@@ -189,6 +189,8 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
                     ("edge_conflated", "conflated"),
                     ("actor_duplicates", "duplicates"),
                     ("journal_duplicates", "journaled already"),
+                    ("candles_without_classification", "candles without opinion"),
+                    ("classifications_without_candle", "opinions without candle"),
                 )
             ),
             description="Counts since the start. Only alerts may be dropped, only states conflated.",

@@ -18,7 +18,7 @@ NOT_SHOWN = {
     "openoutcry_actor_state": "the panel of what is up says enough; the state is for /status",
     "openoutcry_classification_duplicate_candles_total": DUPLICATES,
     "openoutcry_plugins_loaded": "`openoutcry doctor` names them",
-    "openoutcry_strategy_duplicates_total": DUPLICATES,
+    "openoutcry_strategy_duplicate_messages_total": DUPLICATES,
     "openoutcry_strategy_fills_total": "the fills of execution are shown",
     "openoutcry_strategy_intents_total": "the actor's intents are shown",
     "openoutcry_strategy_signals_total": "the actor's signals are shown",

@@ -33,6 +33,8 @@ def settings():
             "speed": 0,
             "balances": {"USDT": "100000", "BTC": "2"},
         }
+        if not changes.get("synthetic", True):
+            usual["duration_s"] = None  # recordings are played whole
         return LocalExchangeSettings(**(usual | changes))
 
     return make

@@ -180,15 +180,16 @@ def test_a_recording_is_fetched_checked_and_then_found_in_the_cache(tmp_path, we
 
 
 @pytest.mark.parametrize(
-    ("served", "error", "says"),
+    ("served", "refusal"),
     [
-        (gzip.compress(b"something else\n"), InvalidInputError, "expected 00"),
-        (gzip.compress(b"something else\n" * 1000)[:20], InvalidInputError, "cut off"),
-        (b"x" * 200, InvalidInputError, "longer than 100 bytes"),
-        (None, MissingDataError, "cannot be fetched .*404.*synthetic"),
+        (gzip.compress(b"something else\n"), (InvalidInputError, "expected 00")),
+        (gzip.compress(b"something else\n" * 1000)[:20], (InvalidInputError, "cut off")),
+        (b"x" * 200, (InvalidInputError, "longer than 100 bytes")),
+        (None, (MissingDataError, "cannot be fetched .*404.*synthetic")),
     ],
 )
-def test_what_was_not_asked_for_is_not_kept(tmp_path, web, monkeypatch, served, error, says):
+def test_what_was_not_asked_for_is_not_kept(tmp_path, web, monkeypatch, served, refusal):
+    error, says = refusal
     monkeypatch.setattr(data_check, "MAX_DOWNLOAD_BYTES", 100)
     files, url = web
     if served is not None:

@@ -184,32 +184,29 @@ def test_fill_or_kill_takes_all_or_nothing(opened):
 
 def test_a_maker_order_waits_its_turn_and_fills_in_parts(opened, played, until):
     async def scenario():
-        async with opened(duration_s=60) as (exchange, client):
-            async with UserStream(exchange) as stream:
-                await played(exchange, 150)
-                bid, bid_lots, _, _ = touch(exchange)
-                order = await client.create_order(SYMBOL, "limit", "buy", 1, bid, {"postOnly": True})
-                assert exchange.venue.core.queue_ahead(int(order["id"])) == bid_lots
-                await played(exchange)
-                done = await client.fetch_order(order["id"], SYMBOL)
-                assert done["status"] == "closed"
-                own = await client.fetch_my_trades(SYMBOL)
-                assert len(own) > 1
-                assert {each["takerOrMaker"] for each in own} == {"maker"}
-                assert {each["price"] for each in own} == {bid}
-                await until(lambda: stream.reports(order["id"])[-1]["X"] == "FILLED")
-                reports = stream.reports(order["id"])
-                sizes = [Decimal(each["l"]) for each in reports[1:]]
-                assert sum(sizes) == 1
-                assert [Decimal(each["z"]) for each in reports[1:]] == [
-                    sum(sizes[: n + 1]) for n in range(len(sizes))
-                ]
-                assert (
-                    len({each["t"] for each in reports})
-                    == len({each["I"] for each in reports})
-                    == len(reports)
-                )
-                assert all(abs(each["T"] - time.time_ns() // 10**6) < 120_000 for each in reports)
+        async with opened(duration_s=60) as (exchange, client), UserStream(exchange) as stream:
+            await played(exchange, 150)
+            bid, bid_lots, _, _ = touch(exchange)
+            order = await client.create_order(SYMBOL, "limit", "buy", 1, bid, {"postOnly": True})
+            assert exchange.venue.core.queue_ahead(int(order["id"])) == bid_lots
+            await played(exchange)
+            done = await client.fetch_order(order["id"], SYMBOL)
+            assert done["status"] == "closed"
+            own = await client.fetch_my_trades(SYMBOL)
+            assert len(own) > 1
+            assert {each["takerOrMaker"] for each in own} == {"maker"}
+            assert {each["price"] for each in own} == {bid}
+            await until(lambda: stream.reports(order["id"])[-1]["X"] == "FILLED")
+            reports = stream.reports(order["id"])
+            sizes = [Decimal(each["l"]) for each in reports[1:]]
+            assert sum(sizes) == 1
+            assert [Decimal(each["z"]) for each in reports[1:]] == [
+                sum(sizes[: n + 1]) for n in range(len(sizes))
+            ]
+            assert (
+                len({each["t"] for each in reports}) == len({each["I"] for each in reports}) == len(reports)
+            )
+            assert all(abs(each["T"] - time.time_ns() // 10**6) < 120_000 for each in reports)
 
     run(scenario)
 

@@ -50,7 +50,7 @@ def test_a_place_without_the_symbol_is_passed_over_but_a_named_one_is_not(places
     with pytest.raises(MissingDataError, match=r"as given.*no recording of spot BTCUSDT, only spot ETHUSDT"):
         resolve_source("BTC/USDT", path=places / "beside")
     monkeypatch.setenv(DATA_VARIABLE, str(places / "nowhere"))
-    with pytest.raises(MissingDataError, match="there is no .*nowhere"):
+    with pytest.raises(MissingDataError, match=r"there is no .*nowhere"):
         resolve_source()
 
 
@@ -74,6 +74,18 @@ def test_the_synthetic_market_says_that_it_is_and_repeats_itself(places):
 def test_what_cannot_be_is_refused(places, arguments, says):
     with pytest.raises(InvalidInputError, match=says):
         resolve_source(**arguments)
+
+
+def test_a_recording_can_be_played_in_part(places):
+    folder = places / "given"
+    for second in range(4):
+        record(folder, first_ns=second * 10**9 + 1)
+        (folder / "BTCUSDT.raw").rename(folder / f"{second}.raw")
+    source = resolve_source(path=folder, duration_s=2)
+    assert "its first 2 s" in source.description
+    assert source.lines_total == 2
+    with pytest.raises(InvalidInputError, match="positive number of seconds"):
+        resolve_source(path=folder, duration_s=0)
 
 
 @pytest.mark.data

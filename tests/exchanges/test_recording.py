@@ -6,8 +6,12 @@ import zstandard
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.exchanges.recording import file_lines, find_recordings, split_frame, split_line
 
-SPOT = b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1000,"s":"BTCUSDT","U":1,"u":2,"b":[]}}'
-USDM = b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"pu":9,"b":[]}}'
+SPOT = (
+    b'{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1000,"s":"BTCUSDT","U":1,"u":2,"b":[]}}'
+)
+USDM = (
+    b'{"stream":"btcusdt@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":1,"u":2,"pu":9,"b":[]}}'
+)
 COINM = (
     b'{"stream":"btcusd_perp@depth@0ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSD_PERP","ps":"BTCUSD",'
     b'"U":1,"u":2,"pu":9,"b":[],"a":[]}}'

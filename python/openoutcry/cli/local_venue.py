@@ -83,8 +83,9 @@ class LocalVenue:
 
     @property
     def overrides(self) -> dict[str, object]:
-        """The venue's addresses as overrides of the settings."""
-        return {f"venue.{name}": self.ready[name] for name in ("rest_url", "stream_url", "ws_api_url")}
+        """The venue's addresses as overrides of the settings. It has no request limits to keep."""
+        addresses = {f"venue.{name}": self.ready[name] for name in ("rest_url", "stream_url", "ws_api_url")}
+        return {**addresses, "venue.limit_request_rate": False}
 
     @property
     def data_source(self) -> str:

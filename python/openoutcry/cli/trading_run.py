@@ -74,7 +74,8 @@ def trade(options: RunOptions) -> dict[str, Any]:
             stopped = session.stop(outcome)
             system = session.status() or follow.system
             summary = _observed(session, venue, system, outcome)
-            summary["unreconciled"] = stopped.unreconciled + len(stopped.late)
+            summary["unreconciled"] = stopped.unreconciled
+            summary["late"] = list(stopped.late)
             summary["restarts"] = {role: count for role, count in stopped.restarts.items() if count}
             summary["failures"] = list(stopped.failures)
             session.end(outcome, summary)
@@ -152,6 +153,8 @@ def _problems(summary: Mapping[str, Any]) -> list[str]:
     problems = []
     if summary["unreconciled"]:
         problems.append(f"{summary['unreconciled']} orders are not accounted for")
+    if summary["late"]:
+        problems.append(f"{', '.join(summary['late'])} did not end in order")
     if summary["venue_open_orders"]:
         problems.append(f"{summary['venue_open_orders']} orders still rest at the venue")
     if summary["outcome"] == REPLAY_ENDED and summary["faults_recovered"] < summary["faults_injected"]:

@@ -19,7 +19,7 @@ import platformdirs
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S, Atoms, SizeLots
-from openoutcry.exchanges.recording import Recording, find_recordings, split_line
+from openoutcry.exchanges.recording import Recording, find_recordings
 from openoutcry.native import SyntheticMarket
 
 DATA_VARIABLE: Final = "OPENOUTCRY_DATA"
@@ -146,7 +146,7 @@ class RecordedSource:
         lines, end_ns = self.recording.lines(), self._end_ns
         if end_ns is None:
             return lines
-        return itertools.takewhile(lambda line: split_line(line)[0] < end_ns, lines)
+        return itertools.takewhile(lambda line: _is_before(line, end_ns), lines)
 
     def batches(self) -> Iterator[list[bytes]]:
         """All lines from the first."""
@@ -190,6 +190,12 @@ class SyntheticSource:
         )
         while batch := market.next_lines(LINES_PER_BATCH):
             yield batch
+
+
+def _is_before(line: bytes, end_ns: int) -> bool:
+    """A line without a time is for the reader to refuse, who knows its number."""
+    stamp = line.partition(b" ")[0]
+    return not stamp.isdigit() or int(stamp) < end_ns
 
 
 def cache_dir() -> Path:
