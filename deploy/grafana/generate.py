@@ -70,17 +70,20 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
         Stat("Actors down", "count(openoutcry_up) - sum(openoutcry_up)", good="zero"),
         Stat("Feed live", "min(openoutcry_feed_live)", good="one"),
         Stat("Orders unproved", "sum(openoutcry_unknown_orders)", good="zero"),
-        Stat("Open orders", "sum(openoutcry_open_orders)"),
+        Stat("Unreconciled", "sum(openoutcry_unreconciled)", good="zero"),
         Stat("Position", "sum(openoutcry_position)", decimals=5),
         Stat("Profit before fees", "sum(openoutcry_profit)", decimals=2),
         Stat("Fees", "sum(openoutcry_fees_paid)", decimals=2),
     ),
     "Market data": (
-        Graph("Touch", (Query("openoutcry_best_bid", "bid"), Query("openoutcry_best_ask", "ask"))),
+        Graph(
+            "Touch",
+            (Query("openoutcry_best_bid", "{{symbol}} bid"), Query("openoutcry_best_ask", "{{symbol}} ask")),
+        ),
         Graph("Frames a second", (Query(_rate("frames", "channel"), "{{channel}}"),), "cps"),
         Graph("Age of the newest frame", (Query("openoutcry_feed_age_seconds", "{{channel}}"),), "s"),
-        Graph("Spread", (Query("openoutcry_spread_ticks", "ticks"),)),
-        Graph("Imbalance", (Query("openoutcry_imbalance", "{{depth}} levels"),)),
+        Graph("Spread", (Query("openoutcry_spread_ticks", "{{symbol}} ticks"),)),
+        Graph("Imbalance", (Query("openoutcry_imbalance", "{{symbol}}, five levels"),)),
         Graph(
             "Repairs and alerts",
             tuple(
@@ -136,7 +139,10 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
         ),
         Graph(
             "Account",
-            (Query("openoutcry_equity", "equity in the quote asset"),),
+            (
+                Query("openoutcry_equity", "{{symbol}} equity"),
+                Query("openoutcry_cash", "{{symbol}} cash"),
+            ),
         ),
     ),
     "Orders": (
@@ -169,7 +175,7 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
                 Query("sum(openoutcry_profit) - sum(openoutcry_fees_paid)", "after fees"),
             ),
         ),
-        Graph("Drawdown", (Query("max(openoutcry_drawdown_ratio)", "of the highest value"),), "percentunit"),
+        Graph("Drawdown", (Query("openoutcry_drawdown_ratio", "{{symbol}}"),), "percentunit"),
         Graph("Fees by asset", (Query("sum by (asset) (openoutcry_fees_total)", "{{asset}}"),)),
     ),
     "Latency": (

@@ -21,12 +21,13 @@ def unit(root):
     return (root / "deploy/systemd/openoutcry.service").read_text()
 
 
-@pytest.fixture
-def installed(unit, tmp_path):
-    """The unit as it would be found on a host, with a program that exists here."""
-    path = tmp_path / "openoutcry.service"
-    path.write_text(unit.replace("/opt/openoutcry/.venv/bin/openoutcry ", f"{sys.executable} "))
-    return path
+@pytest.fixture(params=["openoutcry.service", "openoutcry-exchange.service"])
+def installed(request, root, tmp_path):
+    """A unit as it would be found on a host, with a program that exists here."""
+    for path in (root / "deploy/systemd").iterdir():
+        text = path.read_text().replace("/opt/openoutcry/.venv/bin/openoutcry ", f"{sys.executable} ")
+        (tmp_path / path.name).write_text(text)
+    return tmp_path / request.param
 
 
 def _analyze(*arguments):
@@ -51,6 +52,21 @@ def test_the_check_would_notice_a_misspelt_setting(installed):
 def test_the_unit_is_hardened(installed):
     result = _analyze("security", "--offline=true", f"--threshold={MAX_EXPOSURE}", installed)
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("path", ["openoutcry.service", "openoutcry-exchange.service"])
+def test_the_command_of_a_unit_is_one_that_the_program_has(root, path):
+    command = _service((root / "deploy/systemd" / path).read_text())["ExecStart"].split()
+    shown = subprocess.run(
+        [sys.executable, "-m", "openoutcry.cli", command[1], "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    options = [word for word in command[2:] if word.startswith("--")]
+    assert options
+    assert all(f"{option} " in shown for option in options)
 
 
 def _service(unit):

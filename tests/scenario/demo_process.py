@@ -17,22 +17,22 @@ POLL_S = 0.05
 
 
 class Demo:
-    """`openoutcry demo` with its own state folder."""
+    """`openoutcry demo` with its own state folder; `command` for another command that runs the system."""
 
-    def __init__(self, state: Path, *arguments: str) -> None:
+    def __init__(self, state: Path, *arguments: str, command: tuple[str, ...] = ("demo",)) -> None:
         self.state = state
-        command = [
+        line = [
             sys.executable,
             "-m",
             "openoutcry.cli",
-            "demo",
+            *command,
             "--json",
             "--state-dir",
             str(state),
             *arguments,
         ]
         self.process = subprocess.Popen(
-            command,
+            line,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

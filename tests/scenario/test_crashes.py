@@ -47,7 +47,8 @@ def test_execution_killed_in_mid_order(tmp_path):
 
 def test_every_other_actor_killed_in_turn(tmp_path):
     roles = ("classification", "strategy", "risk", "memory", "monitoring", "ingestion")
-    with Demo(tmp_path, "--speed", "12", "--synthetic", "--duration", "900", "--seed", "2") as demo:
+    arguments = ("--speed", "12", "--synthetic", "--duration", "500", "--seed", "2")
+    with Demo(tmp_path, *arguments, command=("run", "--paper")) as demo:
         demo.wait_for(lambda status: status.get("totals", {}).get("fills", 0) >= 1, "a fill")
         for role in roles:
             victim = demo.wait_for(lambda status, role=role: pid_of(status, role), role)

@@ -57,7 +57,8 @@ class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         self._addresses: dict[str, Any] = {}
         self._incoming: dict[str, tuple[int, int]] = {}  # source -> (epoch, last sequence)
         self._latencies: dict[str, LatencyHistogram] = {}
-        self._counters: dict[str, float] = {}
+        # A counter that begins at 0 lets its first event be seen as an increase.
+        self._counters: dict[str, float] = {"actor_failures": 0, "actor_duplicates": 0}
         self._last_message_ns = TimestampNs(0)
         self._origin_ns = 0
         for each in _FAULT_SIGNALS:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import structlog
 
 from openoutcry.actors.actor import wall_ns
+from openoutcry.actors.figures import account_gauges
 from openoutcry.actors.loop_actor import LoopActor
 from openoutcry.assembly import factory
 from openoutcry.assembly.paths import halt_latch
@@ -16,7 +17,7 @@ from openoutcry.domain.control import Halt, ReportPosition
 from openoutcry.domain.errors import AmbiguousResultError, VenueError
 from openoutcry.domain.message import Message
 from openoutcry.domain.orders import Accepted, Approved, CancelParent, Done, Fill, Rejected
-from openoutcry.domain.units import NS_PER_S, TimestampNs
+from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S, TimestampNs
 from openoutcry.execution.commands import (
     CancelOrder,
     Command,
@@ -57,6 +58,7 @@ class ExecutionActor(LoopActor):
     def __init__(self) -> None:
         super().__init__()
         self._is_open = False
+        self._counters |= dict.fromkeys(("orders", "child_orders", *_COUNTED.values()), 0)
         self._held: list[Message] = []
         self._origins: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -124,6 +126,7 @@ class ExecutionActor(LoopActor):
         match message:
             case Approved():
                 self._origins[message.id] = self._origin_ns
+                self.count("orders")
                 self._perform(self.desk.on_approved(message, now_ns))
             case CancelParent():
                 self._perform(self.desk.on_cancel(message, now_ns))
@@ -146,6 +149,8 @@ class ExecutionActor(LoopActor):
         for message in decision.messages:
             if (name := _COUNTED.get(type(message))) is not None:
                 self.count(name)
+            if isinstance(message, Fill):
+                self.count(f"fees:{message.fee_asset}", message.fee_atoms / ATOMS_PER_UNIT)
             self.publish(message)
         for command in decision.commands:
             self.spawn(self._carry_out(command))
@@ -324,7 +329,6 @@ class ExecutionActor(LoopActor):
             }
             for child in list(self.desk.children())[-12:]
         ]
-        unknown = sum(child.fold.state == "UNKNOWN" for child in self.desk.children())
         detail = {
             "connection": self._state_of_connection,
             "is_settled": self.desk.is_settled,
@@ -332,8 +336,7 @@ class ExecutionActor(LoopActor):
             "positions": positions,
             "orders": orders,
         }
-        gauges = {
-            "unknown_orders": float(unknown),
-            "halted": float(self.latch.is_armed()),
-        }
+        gauges = account_gauges(ledger, self.instruments, (child.fold for child in self.desk.children()))
+        gauges["halted"] = float(self.latch.is_armed())
+        gauges["unreconciled"] = float(len(self.desk.unreconciled()))
         return {}, gauges, detail

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from openoutcry.actors.figures import feed_gauges
 from openoutcry.actors.loop_actor import LoopActor
 from openoutcry.assembly import factory
 from openoutcry.assembly.topology import INGESTION
@@ -85,4 +86,5 @@ class IngestionActor(LoopActor):
             for kind, frames in feed.messages().items():
                 key = f"frames:{kind}"
                 counters[key] = counters.get(key, 0) + frames
-        return counters, {}, {"feeds": {symbol: feed.snapshot() for symbol, feed in self.feeds.items()}}
+        feeds = {symbol: feed.snapshot() for symbol, feed in self.feeds.items()}
+        return counters, feed_gauges(feeds), {"feeds": feeds}

@@ -34,6 +34,16 @@ class MemoryActor(Actor):
         """Keep a decision."""
         self.journal.record(message, now_ns)
 
+    def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
+        """What was written."""
+        journal = self.journal
+        counters = {
+            "journal_written": float(journal.written),
+            "journal_duplicates": float(journal.duplicates),
+            "journal_conflicts": float(journal.conflicts),
+        }
+        return counters, {}, {}
+
     def tick(self, now_ns: TimestampNs) -> None:
         """Write what has waited long enough."""
         self.journal.on_timer(now_ns)

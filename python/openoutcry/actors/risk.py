@@ -17,11 +17,12 @@ class RiskActor(Actor):
 
     def configure(self) -> dict[str, str]:
         """Build the officer."""
+        self.plugins = factory.plugins(self.settings)
         self.decider = factory.risk_officer(
             self.settings,
             factory.instruments(self.run_dir),
             halt_latch(self.settings),
-            factory.plugins(self.settings),
+            self.plugins,
         )
         return {}
 
@@ -39,3 +40,9 @@ class RiskActor(Actor):
                 case Refused():
                     self.count(f"intents_refused:{answer.check}")
             self.publish(answer)
+
+    def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
+        """The account's value, and the plugins that may forbid orders."""
+        plugins = self.plugins.counters
+        counters = {"plugin_review_failures": plugins.pop("plugin_review_failures")}
+        return counters, {**plugins, **self.decider.gauges}, {}

@@ -29,10 +29,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.step <= 0:
-            raise InvalidInputError(f"{self.symbol}: tick {self.price_tick} and step {self.size_step} must be positive")
+            raise InvalidInputError(
+                f"{self.symbol}: tick {self.price_tick} and step {self.size_step} must be positive"
+            )
         if (self.tick * self.step * ATOMS_PER_UNIT) % 1 or (self.step * ATOMS_PER_UNIT) % 1:
             raise InvalidInputError(
-                f"{self.symbol}: tick {self.price_tick} × step {self.size_step} is finer than 10^-8; "
+                f"{self.symbol}: tick {self.price_tick} times step {self.size_step} is finer than 10^-8; "
                 "amounts would not be exact"
             )
 

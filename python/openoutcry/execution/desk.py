@@ -10,13 +10,10 @@ from openoutcry.domain.orders import (
     Accepted,
     Approved,
     CancelParent,
-    Done,
-    Fill,
     OrderState,
     PositionReport,
-    Rejected,
 )
-from openoutcry.domain.units import NS_PER_MS, SizeLots, TimestampNs
+from openoutcry.domain.units import NS_PER_MS, TimestampNs
 from openoutcry.execution import schedule
 from openoutcry.execution.commands import (
     CancelOrder,
@@ -29,6 +26,7 @@ from openoutcry.execution.commands import (
     VenueEvent,
 )
 from openoutcry.execution.ledger import Ledger
+from openoutcry.execution.news import done_of, fill_of, position_of, rejected_of
 from openoutcry.execution.parent import (
     MAX_REJECTS_PER_PARENT,
     Child,
@@ -277,20 +275,12 @@ class ExecutionDesk:
 
     def position_report(self, symbol: str, now_ns: TimestampNs) -> PositionReport:
         """The ledger's and the live orders' figures. Raises InvalidInputError for an unknown symbol."""
-        open_lots = {"buy": 0, "sell": 0}
-        for parent in self._roster.live.values():
-            if parent.approved.order.symbol == symbol:
-                open_lots[parent.approved.order.side] += parent.unfilled_lots
-        return PositionReport(
-            id=f"{self._deployment_id}:{symbol}:position:{now_ns}",
-            symbol=symbol,
-            position_lots=self.ledger.position_lots(symbol),
-            base_atoms=self.ledger.base_atoms(symbol),
-            cash_atoms=self.ledger.cash_atoms(symbol),
-            open_buy_lots=SizeLots(open_lots["buy"]),
-            open_sell_lots=SizeLots(open_lots["sell"]),
-            fees_quote_atoms=self.ledger.fees_quote_atoms(symbol),
-            at_ns=now_ns,
+        return position_of(
+            f"{self._deployment_id}:{symbol}:position:{now_ns}",
+            symbol,
+            self.ledger,
+            self._roster.live.values(),
+            now_ns,
         )
 
     def record_reconciliation(self, discrepancies: tuple[str, ...], now_ns: TimestampNs) -> Decision:
@@ -403,16 +393,7 @@ class ExecutionDesk:
         self._end(parent, turn)
 
     def _end(self, parent: ParentOrder, turn: Turn) -> None:
-        done = Done(
-            id=f"{parent.id}:done",
-            cause_id=parent.id,
-            symbol=parent.approved.order.symbol,
-            parent_id=parent.id,
-            ordered_lots=parent.approved.order.size_lots,
-            filled_lots=parent.filled_lots,
-            reason=parent.end_reason(),
-            at_ns=turn.now_ns,
-        )
+        done = done_of(parent, turn.now_ns)
         turn.records.append(done)
         turn.messages.append(done)
         self._roster.retire(parent, done)
@@ -538,7 +519,7 @@ class ExecutionDesk:
         child.query_outstanding = False
         self._announce(parent, child, report, before, turn)
         if is_new_trade:
-            fill = _fill_of(parent, report)
+            fill = fill_of(parent, report)
             self.ledger.book(fill)
             turn.records.append(fill)
             turn.messages.append(fill)
@@ -553,7 +534,7 @@ class ExecutionDesk:
     ) -> None:
         if child.fold.state == "REJECTED":
             if before != "REJECTED":
-                turn.messages.append(_rejected(parent, child, 0, report.reason, report.at_ns))
+                turn.messages.append(rejected_of(parent, child, 0, report.reason, report.at_ns))
         elif not child.is_announced:
             child.is_announced = True
             turn.messages.append(
@@ -579,7 +560,7 @@ class ExecutionDesk:
             return
         if fold.state == "SUBMITTED" and not event.ambiguous:
             self._change(child, "REJECTED", event.reason, turn)
-            turn.messages.append(_rejected(parent, child, event.code, event.reason, event.at_ns))
+            turn.messages.append(rejected_of(parent, child, event.code, event.reason, event.at_ns))
             return
         if not fold.rests:
             child.is_answered, child.fence_ns = True, max(child.fence_ns, event.at_ns)
@@ -620,35 +601,3 @@ class ExecutionDesk:
         if event.state in {"ACCEPTED", "PARTIALLY_FILLED"}:
             command = CancelOrder(symbol=event.symbol, client_order_id=event.client_order_id, reason="halt")
             turn.commands.append(command)
-
-
-def _fill_of(parent: ParentOrder, report: OrderReport) -> Fill:
-    return Fill(
-        id=f"{report.client_order_id}:fill:{report.trade_id}",
-        cause_id=report.client_order_id,
-        symbol=report.symbol,
-        parent_id=parent.id,
-        client_order_id=report.client_order_id,
-        venue_order_id=report.venue_order_id,
-        trade_id=report.trade_id,
-        side=report.side,
-        price_ticks=report.last_price_ticks,
-        size_lots=report.last_lots,
-        fee_atoms=report.fee_atoms,
-        fee_asset=report.fee_asset,
-        liquidity=report.liquidity,
-        at_ns=report.at_ns,
-    )
-
-
-def _rejected(parent: ParentOrder, child: Child, code: int, reason: str, at_ns: TimestampNs) -> Rejected:
-    return Rejected(
-        id=f"{child.id}:rejected",
-        cause_id=parent.id,
-        symbol=parent.approved.order.symbol,
-        parent_id=parent.id,
-        client_order_id=child.id,
-        code=code,
-        reason=reason,
-        at_ns=at_ns,
-    )

@@ -19,7 +19,7 @@ from openoutcry.domain.orders import (
     Refused,
     Rejected,
 )
-from openoutcry.domain.units import BASIS_POINTS, NS_PER_S, PriceTicks, TimestampNs
+from openoutcry.domain.units import ATOMS_PER_UNIT, BASIS_POINTS, NS_PER_S, PriceTicks, TimestampNs
 from openoutcry.risk_management.checks import Context, Refusal
 from openoutcry.risk_management.circuit_breaker import CircuitBreaker, DrawdownBreaker
 from openoutcry.risk_management.exposure import Exposure
@@ -107,6 +107,20 @@ class RiskOfficer:
         if handler is None:
             raise TypeError(f"risk takes no {type(message).__name__}; check the table of edges")
         return handler(message, now_ns)
+
+    @property
+    def gauges(self) -> dict[str, float]:
+        """Figures for monitoring, by symbol: the account's value, and how far it is below its highest."""
+        figures: dict[str, float] = {}
+        for symbol, exposure in self._exposures.items():
+            price = self._markets[symbol].price_ticks
+            if exposure.is_known and price:
+                equity = exposure.equity_atoms(price)
+                figures[f"equity:{symbol}"] = equity / ATOMS_PER_UNIT
+                figures[f"drawdown_ratio:{symbol}"] = (
+                    self._drawdowns[symbol].drawdown_bps(equity) / BASIS_POINTS
+                )
+        return figures
 
     def _on_intent(self, intent: OrderIntent, now_ns: TimestampNs) -> list[Message]:
         answers = self._watch_price(intent, now_ns)
