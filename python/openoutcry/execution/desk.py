@@ -592,11 +592,7 @@ class ExecutionDesk:
         is_known = self._journal.knows_order(event.client_order_id)
         if is_known and (not event.trade_id or self._journal.knows_trade(event.symbol, event.trade_id)):
             return
-        what = (
-            "a trade that the journal does not hold"
-            if is_known
-            else "an order that the journal does not hold"
-        )
+        what = f"{'a trade' if is_known else 'an order'} that the journal does not hold"
         self._contradict(f"the venue reports {what}: {event.client_order_id} {event.trade_id}".rstrip(), turn)
         if event.state in {"ACCEPTED", "PARTIALLY_FILLED"}:
             command = CancelOrder(symbol=event.symbol, client_order_id=event.client_order_id, reason="halt")
