@@ -109,3 +109,37 @@ def test_refusing_edges_lose_nothing_and_keep_order(steps):
     edge.credit(len(sent))
     edge.credit(len(sent))
     assert ids(sent) == [str(number) for number in range(offered)]
+
+
+def test_a_successor_gets_what_the_dead_one_had_not_acknowledged():
+    sent = []
+    edge = OutgoingEdge("b", sent.append, WINDOW, is_resending=True)
+    edge.reopen()
+    for number in range(WINDOW + 2):
+        edge.offer(REFUSE, envelope(str(number)))
+    edge.credit(2)
+    sent.clear()
+    edge.reopen()
+    assert ids(sent) == ["2", "3", "4", "5"]
+    assert [each.sequence for each in sent] == [1, 2, 3, 4]
+    edge.credit(WINDOW)
+    assert edge.depth == 0
+
+
+def test_what_may_be_dropped_is_not_sent_again():
+    sent = []
+    edge = OutgoingEdge("b", sent.append, WINDOW, is_resending=True)
+    edge.reopen()
+    edge.offer(DROP, envelope("1"))
+    edge.offer(REFUSE, envelope("2"))
+    sent.clear()
+    edge.reopen()
+    assert ids(sent) == ["2"]
+
+
+def test_nothing_is_sent_again_where_that_would_do_harm():
+    edge, sent = make()
+    edge.reopen()
+    edge.offer(REFUSE, envelope("1"))
+    edge.reopen()
+    assert ids(sent) == ["1"]

@@ -24,15 +24,12 @@ def restarted(role, before):
 
 
 def working_order(status):
-    execution = status.get("actors", {}).get("execution", {}).get("detail", {})
-    return any(
-        order["state"] in ("SUBMITTED", "ACCEPTED", "PARTIALLY_FILLED")
-        for order in execution.get("orders", [])
-    )
+    """A sliced order takes seconds at this speed, so that a heartbeat sees it under way."""
+    return status.get("actors", {}).get("execution", {}).get("detail", {}).get("is_settled") is False
 
 
 def test_execution_killed_in_mid_order(tmp_path):
-    with Demo(tmp_path, "--speed", "20", "--synthetic", "--duration", "500", "--seed", "1") as demo:
+    with Demo(tmp_path, "--speed", "8", "--synthetic", "--duration", "250", "--seed", "1") as demo:
         demo.wait_for(working_order, "an order at work")
         victim = pid_of(demo.status(), "execution")
         os.kill(victim, signal.SIGKILL)
@@ -65,7 +62,7 @@ def test_a_halt_from_outside_stops_orders_and_outlasts_the_run(tmp_path):
         command = [sys.executable, "-m", "openoutcry.cli", *arguments, "--state-dir", str(tmp_path), "--json"]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
-    with Demo(tmp_path, "--speed", "20", "--synthetic", "--duration", "500", "--seed", "1") as demo:
+    with Demo(tmp_path, "--speed", "8", "--synthetic", "--duration", "250", "--seed", "1") as demo:
         demo.wait_for(working_order, "an order at work")
         assert cli("halt", "--reason", "a drill").returncode == 0
         halted = demo.wait_for(
@@ -78,7 +75,8 @@ def test_a_halt_from_outside_stops_orders_and_outlasts_the_run(tmp_path):
         )
         orders = halted["totals"]["child_orders"]
         code, summary, err = demo.finish()
-    assert code == 0, (summary.get("problems"), err)
+    assert code == 1, err
+    assert "a drill" in summary["halt"]
     assert summary["unreconciled"] == 0
     assert summary["child_orders"] == orders
     refused = cli("demo", "--synthetic")

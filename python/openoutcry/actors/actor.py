@@ -16,18 +16,20 @@ from typing import Any, ClassVar, Final
 import psutil
 import thespian.actors as thespian
 
-from openoutcry.actors.edge import ACKNOWLEDGE_EVERY, EdgeFullError, OutgoingEdge
+from openoutcry.actors.edge import ACKNOWLEDGE_EVERY, OutgoingEdge
 from openoutcry.actors.process_logging import log_to
 from openoutcry.actors.protocol import Configure, Credit, Envelope, Ready, Wiring
 from openoutcry.assembly.paths import RunPaths
 from openoutcry.assembly.settings import Settings, decode_settings
-from openoutcry.assembly.topology import SUPERVISOR, Edge, edges_from
+from openoutcry.assembly.topology import EXECUTION, MEMORY, SUPERVISOR, Edge, edges_from
 from openoutcry.domain.control import ActorState, Failure, Heartbeat, Start, Stop, Stopped
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import NS_PER_US, TimestampNs
 from openoutcry.monitoring.latency import LatencyHistogram
 
 HEARTBEAT_INTERVAL: Final = timedelta(seconds=1)
+# They take a message twice without harm, and must miss none: a successor gets what a dead one may not have.
+RESENT_TO: Final = frozenset({EXECUTION, MEMORY})
 _FAULT_SIGNALS: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
@@ -149,18 +151,18 @@ class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
     def receiveMessage(self, message: Any, sender: Any) -> Any:  # noqa: N802  Thespian's name
         """Thespian's entry. Nothing may raise out of it: Thespian would run the handler twice."""
         try:
-            self._receive(message, sender)
+            self._admit(message, sender)
         except Exception as error:  # noqa: BLE001  see above
             try:
                 self.fail(type(message).__name__, error)
-            except EdgeFullError:
-                os._exit(os.EX_SOFTWARE)  # deaf and unable to say so: the supervisor notices the exit
+            except Exception:  # noqa: BLE001  unable even to say so: the supervisor notices the exit
+                os._exit(os.EX_SOFTWARE)
         return self._watch()
 
     def _watch(self) -> Any:
         return None
 
-    def _receive(self, message: Any, sender: Any) -> None:
+    def _admit(self, message: Any, sender: Any) -> None:
         match message:
             case Envelope():
                 self._take(message)
@@ -192,7 +194,12 @@ class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         for routes in self._edges.values():
             for edge in routes:
                 self._outgoing.setdefault(
-                    edge.destination, OutgoingEdge(edge.destination, self._sender(edge.destination))
+                    edge.destination,
+                    OutgoingEdge(
+                        edge.destination,
+                        self._sender(edge.destination),
+                        is_resending=edge.destination in RESENT_TO,
+                    ),
                 )
         self._addresses[SUPERVISOR] = sender
         self._outgoing[SUPERVISOR].reopen()
@@ -235,11 +242,11 @@ class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
             self.count("actor_duplicates")
             return
         self._incoming[envelope.source] = (envelope.epoch, envelope.sequence)
-        if envelope.sequence % ACKNOWLEDGE_EVERY == 0:
-            self._acknowledge(envelope.source)
         self._last_message_ns = wall_ns()
         self.observe_latency(f"{envelope.source}>{self.role}", time.monotonic_ns() - envelope.sent_ns)
         self.dispatch(envelope)
+        if envelope.sequence % ACKNOWLEDGE_EVERY == 0:
+            self._acknowledge(envelope.source)
 
     def _acknowledge(self, source: str) -> None:
         epoch, sequence = self._incoming[source]

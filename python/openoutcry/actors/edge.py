@@ -21,9 +21,20 @@ class EdgeFullError(Exception):
 
 
 class OutgoingEdge:
-    """One sender's way to one receiver. `send` hands an envelope to the transport."""
+    """One sender's way to one receiver. `send` hands an envelope to the transport.
 
-    def __init__(self, destination: str, send: Callable[[Envelope], None], window: int = 256) -> None:
+    With `is_resending`, what a dead receiver had not acknowledged goes to its successor as well, if its
+    policy is to refuse: the receiver must take the same message twice without harm.
+    """
+
+    def __init__(
+        self,
+        destination: str,
+        send: Callable[[Envelope], None],
+        window: int = 256,
+        *,
+        is_resending: bool = False,
+    ) -> None:
         self.destination = destination
         self.dropped = 0
         self.conflated = 0
@@ -31,7 +42,9 @@ class OutgoingEdge:
         self._window = window
         self._sent = 0
         self._received = 0
+        self._is_resending = is_resending
         self._is_open = False  # until the receiver's address is known
+        self._under_way: deque[tuple[Edge, Envelope]] = deque()  # one for each sent and not acknowledged
         self._waiting: deque[tuple[Edge, Envelope]] = deque()
 
     @property
@@ -46,7 +59,7 @@ class OutgoingEdge:
             EdgeFullError: the edge is full and may lose nothing.
         """
         if self._has_room and not self._waiting:
-            self._transmit(envelope)
+            self._transmit(edge, envelope)
         elif edge.policy is Policy.CONFLATE and self._conflate(edge, envelope):
             self.conflated += 1
         else:
@@ -55,13 +68,19 @@ class OutgoingEdge:
 
     def credit(self, received: int) -> None:
         """The receiver has taken `received` messages in all."""
-        self._received = max(self._received, min(received, self._sent))
+        while self._received < min(received, self._sent):
+            self._received += 1
+            self._under_way.popleft()
         while self._waiting and self._has_room:
-            self._transmit(self._waiting.popleft()[1])
+            self._transmit(*self._waiting.popleft())
 
     def reopen(self) -> None:
         """The receiver's address is known, or it was replaced: it has taken nothing, nothing is under way."""
         self._is_open = True
+        if self._is_resending:
+            lost = [each for each in self._under_way if each[0].policy is Policy.REFUSE]
+            self._waiting.extendleft(reversed(lost))
+        self._under_way.clear()
         self._sent = self._received = 0
         self.credit(0)
 
@@ -69,8 +88,9 @@ class OutgoingEdge:
     def _has_room(self) -> bool:
         return self._is_open and self._sent - self._received < self._window
 
-    def _transmit(self, envelope: Envelope) -> None:
+    def _transmit(self, edge: Edge, envelope: Envelope) -> None:
         self._sent += 1
+        self._under_way.append((edge, envelope))
         self._send(msgspec.structs.replace(envelope, sequence=self._sent))
 
     def _conflate(self, edge: Edge, envelope: Envelope) -> bool:

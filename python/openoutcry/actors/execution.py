@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import time
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -14,7 +16,7 @@ from openoutcry.assembly import factory
 from openoutcry.assembly.paths import halt_latch
 from openoutcry.assembly.topology import EXECUTION
 from openoutcry.domain.control import Halt, ReportPosition
-from openoutcry.domain.errors import AmbiguousResultError, VenueError
+from openoutcry.domain.errors import AmbiguousResultError, AuthenticationError, VenueError
 from openoutcry.domain.message import Message
 from openoutcry.domain.orders import Accepted, Approved, CancelParent, Done, Fill, Rejected
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S, TimestampNs
@@ -32,6 +34,9 @@ from openoutcry.execution.reconcile import reconcile
 from openoutcry.execution.records import records_of
 from openoutcry.execution.turn import Decision
 
+CONNECT_TIMEOUT_S: Final = 20.0
+CONNECT_BACKOFF_FIRST_S: Final = 0.25
+CONNECT_BACKOFF_MAX_S: Final = 10.0
 SETTLE_TIMEOUT_S: Final = 15.0
 SETTLE_POLL_S: Final = 0.05
 RECONCILE_ATTEMPTS: Final = 5
@@ -43,6 +48,8 @@ _COUNTED: Final[dict[type[Message], str]] = {
     Done: "orders_done",
     Fill: "fills",
 }
+
+_Answer = TypeVar("_Answer")
 
 _log = structlog.get_logger("openoutcry.execution")
 
@@ -58,12 +65,14 @@ class ExecutionActor(LoopActor):
     def __init__(self) -> None:
         super().__init__()
         self._is_open = False
+        self._is_halted = False
         self._counters |= dict.fromkeys(("orders", "child_orders", *_COUNTED.values()), 0)
         self._held: list[Message] = []
         self._origins: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._state_of_connection = "connecting"
         self._settled = asyncio.Event()
+        self._opened = asyncio.Event()
 
     def configure(self) -> dict[str, str]:
         """Read the venue's rules."""
@@ -76,7 +85,7 @@ class ExecutionActor(LoopActor):
         self.journal = factory.order_journal(self.settings, self.run_dir)  # SQLite: of this thread only
         self.adapter = factory.trading(self.settings)
         try:
-            balances = await self.adapter.balances()
+            balances = await self._until_answered(self.adapter.balances)
             self.desk = factory.execution_desk(
                 self.settings,
                 self.run_id,
@@ -88,9 +97,11 @@ class ExecutionActor(LoopActor):
             self._perform(self.desk.restore(wall_ns()))
             await self._refuse_strangers()
             self._is_open = True
+            self._opened.set()
             held, self._held = self._held, []
             for message in held:
-                self.handle(message, wall_ns())
+                if self.state == "running" or not isinstance(message, Approved):
+                    self.handle(message, wall_ns())
             await asyncio.gather(
                 *(
                     self.adapter.stream_reports(symbol, self._on_report, self._on_gap)
@@ -101,11 +112,24 @@ class ExecutionActor(LoopActor):
             await self.adapter.close()
             self.journal.close()
 
+    async def _until_answered(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Ask the venue until it answers: nothing can be traded before, and dying would not help."""
+        wait_s = CONNECT_BACKOFF_FIRST_S
+        while True:
+            try:
+                return await ask()
+            except AuthenticationError:
+                raise
+            except VenueError as error:
+                _log.warning("the venue does not answer", reason=str(error), next_try_s=wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, CONNECT_BACKOFF_MAX_S)
+
     async def _refuse_strangers(self) -> None:
         """Open orders that the journal does not know may be anybody's: nothing is traded beside them."""
         known = {child.id for child in self.desk.children()}
         for symbol in self.instruments:
-            for order in await self.adapter.open_orders(symbol):
+            for order in await self._until_answered(partial(self.adapter.open_orders, symbol)):
                 if order.client_order_id not in known:
                     self._perform(
                         self.desk.record_reconciliation(
@@ -125,17 +149,29 @@ class ExecutionActor(LoopActor):
             return
         match message:
             case Approved():
-                self._origins[message.id] = self._origin_ns
-                self.count("orders")
+                if not self.journal.knows_parent(message.id):
+                    self._origins[message.id] = self._origin_ns
+                    self.count("orders")
                 self._perform(self.desk.on_approved(message, now_ns))
             case CancelParent():
                 self._perform(self.desk.on_cancel(message, now_ns))
             case Halt():
-                self._perform(self.desk.on_halt(message, now_ns))
+                self._take_halt(message, now_ns)
             case ReportPosition():
                 self.publish(self.desk.position_report(message.symbol, now_ns))
             case _:
                 super().handle(message, now_ns)
+
+    def tick(self, now_ns: TimestampNs) -> None:
+        """A halt may be armed from outside, by a process that sends no message: withdraw what rests."""
+        if self._is_open and not self._is_halted and self.latch.is_armed():
+            record = self.latch.read()
+            reason = record.reason if record is not None else "armed"
+            self._take_halt(Halt(id=f"halt:{now_ns}", reason=reason, by="latch", at_ns=now_ns), now_ns)
+
+    def _take_halt(self, halt: Halt, now_ns: TimestampNs) -> None:
+        self._is_halted = True
+        self._perform(self.desk.on_halt(halt, now_ns))
 
     def rewired_on_loop(self) -> None:
         """Tell whoever is new what is held."""
@@ -259,8 +295,11 @@ class ExecutionActor(LoopActor):
     async def finish(self, reason: str) -> int:
         """Withdraw what rests, wait for the last word on every order, and compare with the venue."""
         del reason
-        if not self._is_open:
-            return 0
+        try:
+            await asyncio.wait_for(self._opened.wait(), CONNECT_TIMEOUT_S)
+        except TimeoutError:  # a predecessor's orders may rest: nobody could ask
+            self.cancel_work()
+            return 1
         self._perform(self.desk.on_stop(wall_ns()))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settled.wait(), SETTLE_TIMEOUT_S)

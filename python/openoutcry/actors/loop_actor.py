@@ -130,8 +130,9 @@ class LoopActor(Actor):
             self._wake_receiver.recv(_WAKE_BYTES)
         while self._outbox:
             entry = self._outbox.popleft()
-            if entry is None:
-                os._exit(os.EX_SOFTWARE)
+            if entry is None:  # in order: Thespian first sends what was said before, the report included
+                self.send(self.myAddress, thespian.ActorExitRequest())
+                return
             try:
                 self.transmit(*entry)
             except EdgeFullError:

@@ -34,6 +34,10 @@ class MemoryActor(Actor):
         """Keep a decision."""
         self.journal.record(message, now_ns)
 
+    def _acknowledge(self, source: str) -> None:
+        self.journal.flush()  # what is acknowledged is not sent again: it must be written
+        super()._acknowledge(source)
+
     def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
         """What was written."""
         journal = self.journal

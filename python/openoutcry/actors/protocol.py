@@ -58,11 +58,12 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """To the supervisor: build and start the system."""
+    """To the supervisor: build and start the system. It stops in order when `launcher_pid` is gone."""
 
     settings: bytes
     run_dir: str
     run_id: str
+    launcher_pid: int
 
 
 class Launched(msgspec.Struct, frozen=True):

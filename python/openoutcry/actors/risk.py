@@ -1,12 +1,14 @@
 """The risk actor: intents in, approvals and refusals out."""
 
+from typing import Any
+
 from openoutcry.actors.actor import Actor
 from openoutcry.assembly import factory
 from openoutcry.assembly.paths import halt_latch
-from openoutcry.assembly.topology import RISK
+from openoutcry.assembly.topology import EXECUTION, RISK
 from openoutcry.domain.control import ReportPosition
 from openoutcry.domain.message import Message
-from openoutcry.domain.orders import Approved, Refused
+from openoutcry.domain.orders import Accepted, Approved, Done, Fill, Refused, Rejected
 from openoutcry.domain.units import TimestampNs
 
 
@@ -14,6 +16,12 @@ class RiskActor(Actor):
     """One an account. Its decider is the risk officer, who knows nothing until execution has reported."""
 
     role = RISK
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Approvals that execution has not spoken of yet, by id. The edge to it bounds their number.
+        self._unconfirmed: dict[str, Approved] = {}
+        self._execution: Any = None  # whom they were sent to
 
     def configure(self) -> dict[str, str]:
         """Build the officer."""
@@ -33,13 +41,27 @@ class RiskActor(Actor):
 
     def handle(self, message: Message, now_ns: TimestampNs) -> None:
         """Let the officer decide."""
+        if isinstance(message, (Accepted, Rejected, Fill, Done)):
+            self._unconfirmed.pop(message.parent_id, None)
         for answer in self.decider.decide(message, now_ns):
             match answer:
                 case Approved():
                     self.count("intents_approved")
+                    self._unconfirmed[answer.id] = answer
                 case Refused():
                     self.count(f"intents_refused:{answer.check}")
             self.publish(answer)
+
+    def rewired(self) -> None:
+        """An approval may have died with execution, and its reservation must not stay for ever.
+
+        Execution takes the same approval once, and ends one that comes too late with a Done.
+        """
+        address = self._addresses.get(EXECUTION)
+        if address != self._execution:
+            self._execution = address
+            for approved in self._unconfirmed.values():
+                self.publish(approved)
 
     def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
         """The account's value, and the plugins that may forbid orders."""

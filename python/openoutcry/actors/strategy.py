@@ -1,10 +1,11 @@
 """The strategy actor: candles and opinions in, signals and intents out."""
 
 from collections import Counter
+from typing import Any
 
 from openoutcry.actors.warm_actor import WarmActor
 from openoutcry.assembly import factory
-from openoutcry.assembly.topology import STRATEGY
+from openoutcry.assembly.topology import RISK, STRATEGY
 from openoutcry.domain.message import Message
 from openoutcry.domain.opinions import Signal
 from openoutcry.domain.orders import OrderIntent
@@ -18,6 +19,7 @@ class StrategyActor(WarmActor):
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[str, object] = {}
+        self._risk: Any = None  # whom intents were sent to
 
     def configure(self) -> dict[str, str]:
         """Build the desk of each symbol."""
@@ -27,6 +29,14 @@ class StrategyActor(WarmActor):
         }
         self.deciders = self.desks
         return {}
+
+    def rewired(self) -> None:
+        """An intent may have died with risk. Asking again is harmless: intents name a target, not a trade."""
+        address = self._addresses.get(RISK)
+        if self._risk is not None and address != self._risk:
+            for desk in self.desks.values():
+                desk.forget_intent()
+        self._risk = address
 
     def note(self, answer: Message) -> None:
         """Count, and keep the last signal for the screen."""

@@ -1,10 +1,12 @@
 """The supervisor: starts the actors in order, restarts what dies, stops all in order, halts when it must."""
 
+import contextlib
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 import structlog
 import thespian.actors as thespian
 
@@ -32,7 +34,9 @@ from openoutcry.domain.message import Message
 from openoutcry.memory.halt_latch import HaltLatch
 
 LAUNCH_TIMEOUT_S: Final = 60.0
-STOP_TIMEOUT_S: Final = 20.0
+STOP_TIMEOUT_S: Final = 10.0
+EXECUTION_STOP_TIMEOUT_S: Final = 80.0  # it asks the venue about every order of the run
+EXECUTION_RETRY_S: Final = 10.0  # execution may not stay down: somebody has to withdraw what rests
 RESTARTS_MAX: Final = 5
 RESTART_WINDOW_S: Final = 60.0
 RESTART_BACKOFF_S: Final = (0.0, 0.25, 1.0, 2.0, 4.0)
@@ -48,6 +52,7 @@ class Child:
     def __init__(self) -> None:
         self.address: Any = None
         self.is_ready = False
+        self.is_started = False
         self.is_stopped = False
         self.restarts = 0
         self.restarted_at_s: list[float] = []
@@ -73,11 +78,13 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         self._settings: Settings
         self._latch: HaltLatch
         self._stop_reason = ""
+        self._launcher: psutil.Process | None = None
+        self._is_orphaned = False
 
     def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802  Thespian's name
         """Thespian's entry; nothing raises out of it."""
         try:
-            self._receive(message, sender)
+            self._admit(message, sender)
         except Exception as error:  # noqa: BLE001  a supervisor that fails must say so, and trade no more
             self._note(f"supervisor: {type(error).__name__}: {error} while handling {type(message).__name__}")
             if not self._is_running and self._requester is not None:
@@ -85,7 +92,7 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
             else:
                 self._halt(f"the supervisor failed: {error}", by="supervisor")
 
-    def _receive(self, message: Any, sender: Any) -> None:
+    def _admit(self, message: Any, sender: Any) -> None:
         match message:
             case Launch():
                 self._begin(message, sender)
@@ -110,14 +117,15 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
     # -- start ---------------------------------------------------------------------------------
 
     def _begin(self, launch: Launch, requester: Any) -> None:
+        self._requester = requester
         self._launch = launch
+        self._launcher = psutil.Process(launch.launcher_pid)
         log_to(
             RunPaths(Path(launch.run_dir)).log,
             level=decode_settings(launch.settings).monitoring.log_level,
             role=SUPERVISOR,
             run_id=launch.run_id,
         )
-        self._requester = requester
         self._deadline_s = time.monotonic() + LAUNCH_TIMEOUT_S
         self._settings = decode_settings(launch.settings)
         self._latch = halt_latch(self._settings)
@@ -128,7 +136,7 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
     def _create(self, role: str) -> None:
         assert self._launch is not None
         child = self._children[role]
-        child.is_ready = child.is_stopped = False
+        child.is_ready = child.is_started = child.is_stopped = False
         child.sequence = 0
         child.restart_due_s = None
         child.address = self.createActor(f"openoutcry.actors.{role}.{role.capitalize()}Actor")
@@ -141,20 +149,32 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         child = self._children[ready.role]
         child.is_ready = True
         child.info = ready.info
-        if not all(each.is_ready for each in self._children.values()):
+        up = [role for role in ROLES if self._children[role].is_ready]
+        if not self._is_running and len(up) < len(ROLES):
             return
-        wiring = Wiring({role: each.address for role, each in self._children.items()})
-        for each in self._children.values():
-            self.send(each.address, wiring)
+        # While it runs, one that stays down must not keep others from their work.
+        wiring = Wiring({role: self._children[role].address for role in up})
+        for role in up:
+            self.send(self._children[role].address, wiring)
+        if self._stopping is None:
+            self._start(up)
+        elif EXECUTION in self._stopping and EXECUTION in up:
+            self._start([EXECUTION])  # it must connect to withdraw what its predecessor left
+        if self._stopping and self._stopping[0] == ready.role:
+            self._ask_to_stop()
         if self._is_running:
-            self._tell(ready.role, Start(id=f"start:{ready.role}:{child.restarts}"))
             return
-        for role in ROLES:
-            self._tell(role, Start(id=f"start:{role}:0"))
         self._is_running = True
         self._deadline_s = None
         info = {key: value for each in self._children.values() for key, value in each.info.items()}
         self.send(self._requester, Launched(info))
+
+    def _start(self, roles: list[str]) -> None:
+        for role in roles:
+            child = self._children[role]
+            if not child.is_started:
+                child.is_started = True
+                self._tell(role, Start(id=f"start:{role}:{child.restarts}"))
 
     def _tell(self, role: str, message: Message) -> None:
         child = self._children[role]
@@ -170,8 +190,12 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
                 self._note(f"{message.role}: {message.error} while handling {message.handling}")
                 if not self._is_running:
                     self.send(self._requester, LaunchFailed(self._failures[-1]))
-                elif message.role in (RISK, EXECUTION):
+                    return
+                if message.role in (RISK, EXECUTION):
                     self._halt(f"{message.role} failed: {message.error}", by=SUPERVISOR)
+                if message.handling == Configure.__name__ and self._children[message.role].address:
+                    # It cannot work; its exit counts against the budget of restarts.
+                    self.send(self._children[message.role].address, thespian.ActorExitRequest())
             case Stopped():
                 self._on_stopped(message)
             case Halt():
@@ -193,12 +217,15 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         now = time.monotonic()
         child.restarted_at_s = [at for at in child.restarted_at_s if now - at < RESTART_WINDOW_S]
         if len(child.restarted_at_s) >= RESTARTS_MAX:
-            self._note(f"{role} died {RESTARTS_MAX} times in {RESTART_WINDOW_S:.0f} s and stays down")
             self._halt(f"{role} keeps dying", by=SUPERVISOR)
-            return
-        child.restart_due_s = (
-            now + RESTART_BACKOFF_S[min(len(child.restarted_at_s), len(RESTART_BACKOFF_S) - 1)]
-        )
+            if role != EXECUTION:
+                self._note(f"{role} died {RESTARTS_MAX} times in {RESTART_WINDOW_S:.0f} s and stays down")
+                return
+            child.restart_due_s = now + EXECUTION_RETRY_S
+        else:
+            child.restart_due_s = (
+                now + RESTART_BACKOFF_S[min(len(child.restarted_at_s), len(RESTART_BACKOFF_S) - 1)]
+            )
         child.restarted_at_s.append(now)
         child.restarts += 1
         if role == INGESTION:
@@ -231,6 +258,7 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         self.wakeupAfter(_TICK)
         now = time.monotonic()
         self._tick_restarts(now)
+        self._watch_launcher()
         if self._deadline_s is None or now < self._deadline_s:
             return
         self._deadline_s = None
@@ -246,6 +274,21 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
                 LaunchFailed(f"not ready after {LAUNCH_TIMEOUT_S:.0f} s: {waiting} ({reasons})"),
             )
 
+    def _watch_launcher(self) -> None:
+        """Nobody trades unattended: without the process that asked for it, the system stops in order."""
+        launcher = self._launcher
+        if self._is_orphaned or launcher is None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if launcher.is_running() and launcher.status() != psutil.STATUS_ZOMBIE:
+                return
+        self._is_orphaned = True
+        self._note("the process that launched the system is gone")
+        if self._stopping is None:
+            self._begin_stop("the launcher is gone", self._requester)
+        elif not self._stopping:
+            self.actorSystemShutdown()
+
     def _note(self, text: str) -> None:
         _log.error("failure", text=text)
         if len(self._failures) < FAILURES_KEPT_MAX:
@@ -253,8 +296,10 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
 
     def _halt(self, reason: str, *, by: str) -> None:
         now = wall_ns()
-        if self._latch.read() is None:
+        try:
             self._latch.arm(reason=reason, by=by, at_ns=now)
+        except OSError as error:  # they stop all the same; a later run would not know
+            self._note(f"the halt could not be made durable: {error}")
         halt = Halt(id=f"halt:{now}", reason=reason, by=by, at_ns=now)
         for role in (EXECUTION, RISK, MEMORY):
             if self._children[role].address is not None:
@@ -274,12 +319,16 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         assert self._stopping is not None
         role = self._stopping[0]
         child = self._children[role]
-        self._deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        self._deadline_s = time.monotonic() + (
+            EXECUTION_STOP_TIMEOUT_S if role == EXECUTION else STOP_TIMEOUT_S
+        )
+        if role == EXECUTION and child.restart_due_s is not None:
+            self._create(role)
         if child.address is None:
             self._late.append(role)
             child.is_stopped = True
             self._stop_next()
-        else:
+        elif child.is_ready:  # else it is asked when it is
             self._tell(role, Stop(id=f"stop:{role}:{child.restarts}", reason=self._stop_reason))
 
     def _on_stopped(self, message: Stopped) -> None:
@@ -296,6 +345,9 @@ class Supervisor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
             self._ask_to_stop()
             return
         self._deadline_s = None
+        if self._is_orphaned:
+            self.actorSystemShutdown()
+            return
         restarts = {role: child.restarts for role, child in self._children.items()}
         self.send(
             self._requester,

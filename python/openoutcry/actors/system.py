@@ -51,6 +51,11 @@ class TradingSystem:
     ) -> None:
         self._shutdown()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was launched and not ended."""
+        return bool(self.info) and self._system is not None
+
     def halt(self, reason: str, by: str) -> None:
         """Arm the halt and tell everybody."""
         self._system.tell(self._supervisor, HaltSystem(reason, by))
@@ -72,7 +77,7 @@ class TradingSystem:
             SYSTEM_BASE, capabilities, logDefs=_log_definition(self._run_dir / "thespian.log")
         )
         self._supervisor = self._system.createActor(_SUPERVISOR)
-        message = Launch(encode_settings(self._settings), str(self._run_dir), self._run_id)
+        message = Launch(encode_settings(self._settings), str(self._run_dir), self._run_id, os.getpid())
         answer = self._ask(message, (Launched, LaunchFailed), LAUNCH_TIMEOUT_S)
         if isinstance(answer, LaunchFailed):
             raise SystemFailedError(f"the system did not start: {answer.error}")

@@ -50,10 +50,20 @@ class WarmActor(Actor):
         held = [each.close_ns for each, _ in self._held if isinstance(each, CandleClosed)]
         first_ns = min(held, default=now_ns)
         history = tuple(candle for candle in message.candles if candle.close_ns < first_ns)
-        self._decide(msgspec.structs.replace(message, candles=history), now_ns)
         self._cold.discard(message.symbol)
+        try:
+            self._decide(msgspec.structs.replace(message, candles=history), now_ns)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Decide on what was held; an error with one message is reported and does not keep the others."""
         while self._held and not self._cold:
-            self._decide(*self._held.popleft())
+            message, held_ns = self._held.popleft()
+            try:
+                self._decide(message, held_ns)
+            except Exception as error:  # noqa: BLE001  reported, like any handler's error
+                self.fail(type(message).__name__, error)
 
     def handle(self, message: Message, now_ns: TimestampNs) -> None:
         """Let the symbol's decider decide, once all are warm."""

@@ -1,10 +1,16 @@
 """A venue on loopback that real clients can trade on."""
 
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import click
 
 from openoutcry.cli.options import json_option
+
+PIPE_BYTES = 4096
 
 
 @click.command()
@@ -35,6 +41,7 @@ from openoutcry.cli.options import json_option
 @click.option(
     "--start", is_flag=True, help="Let the market run at once instead of waiting for POST /control/start."
 )
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when stdin does.")
 @json_option
 def exchange(  # noqa: PLR0917  click passes them by name
     port: int,
@@ -46,6 +53,7 @@ def exchange(  # noqa: PLR0917  click passes them by name
     speed: float,
     faults: tuple[str, ...],
     start: bool,  # noqa: FBT001
+    with_parent: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001, ARG001  the ready line is JSON anyway
 ) -> None:
     """Serve Binance's spot protocol on loopback, from a recording or the synthetic market.
@@ -57,6 +65,8 @@ def exchange(  # noqa: PLR0917  click passes them by name
     from openoutcry.exchanges.local.server import run_exchange  # noqa: PLC0415
     from openoutcry.exchanges.local.settings import LocalExchangeSettings  # noqa: PLC0415
 
+    if with_parent:
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     run_exchange(
         LocalExchangeSettings(
             port=port,
@@ -70,3 +80,10 @@ def exchange(  # noqa: PLR0917  click passes them by name
             faults=tuple(parse_fault(each) for each in faults),
         )
     )
+
+
+def _end_with_parent() -> None:
+    """The parent holds the other end of stdin for as long as it lives."""
+    while os.read(sys.stdin.fileno(), PIPE_BYTES):  # not through sys.stdin: its lock would hinder the exit
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

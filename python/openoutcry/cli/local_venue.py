@@ -8,15 +8,17 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 from urllib.parse import urlsplit
 
 from openoutcry.domain.errors import VenueError
 
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 300.0  # it may read gigabytes first
 ANSWER_TIMEOUT_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 10.0
 KEY_BYTES: Final = 32
@@ -33,6 +35,7 @@ class LocalVenue:
         self.ready: dict[str, Any] = {}
         self._arguments = list(arguments)
         self._process: subprocess.Popen[str]
+        self._errors: IO[str]
         self._key = {"API_KEY": secrets.token_hex(KEY_BYTES), "SECRET": secrets.token_hex(KEY_BYTES)}
 
     def __enter__(self) -> Self:
@@ -46,24 +49,26 @@ class LocalVenue:
             "openoutcry.cli",
             "exchange",
             "--json",
+            "--with-parent",
             "--port",
             "0",
             *self._arguments,
         ]
+        self._errors = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would block it
         self._process = subprocess.Popen(  # noqa: S603  our own command
             command,
             env=environment,
+            stdin=subprocess.PIPE,  # its end tells the child that we are gone
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             start_new_session=True,
         )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            _, error = self._process.communicate(timeout=STOP_TIMEOUT_S)
-            raise VenueError(f"the local exchange did not start: {_last_error(error)}")
-        self.ready = json.loads(line)
+        try:
+            self.ready = self._first_line()
+        except BaseException:
+            self._end()
+            raise
         # The actors find the key where they find every key: in their environment.
         for name, value in self._key.items():
             os.environ[f"OPENOUTCRY_BINANCE_{name}"] = value
@@ -74,12 +79,35 @@ class LocalVenue:
     ) -> None:
         for name in self._key:
             os.environ.pop(f"OPENOUTCRY_BINANCE_{name}", None)
+        self._end()
+
+    def _first_line(self) -> dict[str, Any]:
+        """Wait until it is ready."""
+        assert self._process.stdout is not None
+        deadline = threading.Timer(READY_TIMEOUT_S, self._process.kill)
+        deadline.start()
+        try:
+            line = self._process.stdout.readline()
+            ready: dict[str, Any] = json.loads(line)
+        except ValueError:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT_S)  # until its error is written
+            self._errors.seek(0)
+            raise VenueError(
+                f"the local exchange did not start: {_last_error(self._errors.read())}"
+            ) from None
+        finally:
+            deadline.cancel()
+        return ready
+
+    def _end(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.communicate(timeout=STOP_TIMEOUT_S)
         if self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
+        self._errors.close()
 
     @property
     def overrides(self) -> dict[str, object]:
@@ -112,7 +140,7 @@ class LocalVenue:
             connection.request(method, path, headers={"X-OpenOutcry-Control": self.ready["control_token"]})
             response = connection.getresponse()
             body = response.read()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise VenueError(f"the local exchange does not answer ({error}); {self._fate()}") from error
         finally:
             connection.close()

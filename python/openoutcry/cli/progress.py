@@ -32,6 +32,7 @@ class Progress:
         self._notes.append(text)
         if self._live is None and not self._is_quiet:
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.file.flush()  # whoever reads a pipe wants to see it now
 
     def show(self, replay: dict[str, Any], system: dict[str, Any]) -> None:
         """Draw the present state, or say it in a line now and then."""

@@ -1,6 +1,7 @@
 """One run of the trading system, from its folder to its record: what `demo` and `run` share."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from openoutcry.actors.protocol import SystemStopped
-from openoutcry.actors.system import TradingSystem
+from openoutcry.actors.system import SystemFailedError, TradingSystem
 from openoutcry.assembly import factory
 from openoutcry.assembly.paths import (
     RunPaths,
@@ -31,6 +32,7 @@ from openoutcry.assembly.settings import Settings, check_names, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.domain.errors import HaltedError
 from openoutcry.domain.instrument import Instrument
+from openoutcry.memory.database import WriterLock
 
 STATUS_TIMEOUT_S: Final = 2.0
 
@@ -43,37 +45,58 @@ class Session:
         OpenOutcryError: the settings, the venue or the system do not let it start.
     """
 
-    def __init__(self, settings: Settings, *, data_source: str, data_hash: str) -> None:
+    _lock: WriterLock | None = None
+
+    def __init__(
+        self, settings: Settings, *, data_source: str, data_hash: str, is_alone: bool = False
+    ) -> None:
+        """`is_alone` keeps a second such run off the same state folder: two must not trade one account."""
         self.settings = _with_monitoring_port(settings)
         self.paths: RunPaths
         self._facts = (data_source, data_hash)
         self._system: TradingSystem
         self._monitoring: tuple[str, int] = ("", 0)
+        self._is_stopped = False
+        self._is_alone = is_alone
 
     def __enter__(self) -> Self:
         check_names(self.settings)
         state = settings_state_dir(self.settings)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._is_alone:
+            self._lock = WriterLock(state / "run")
         halt = halt_latch(self.settings).read()
         if halt is not None:
             raise HaltedError(
                 f"the halt is armed ({halt.reason}, by {halt.by}); lift it with `openoutcry resume`"
             )
-        rules = asyncio.run(_fetch_instruments(self.settings))
+        rules = asyncio.run(_look_at_venue(self.settings))
         self.paths = create_run(state, new_run_id(time.time_ns()))
         self._write_record(rules)
         self._system = TradingSystem(self.settings, self.paths.run_dir, self.paths.run_id)
-        self._system.__enter__()
-        url = self._system.info["monitoring_url"]
-        place = urlsplit(url)
-        self._monitoring = (place.hostname or "", place.port or 0)
-        self._write_record(rules, url)
+        try:
+            self._system.__enter__()
+            url = self._system.info["monitoring_url"]
+            place = urlsplit(url)
+            self._monitoring = (place.hostname or "", place.port or 0)
+            self._write_record(rules, url)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._system.__exit__(kind, error, trace)
+        try:
+            # Whatever failed here, what rests at the venue is withdrawn; a second signal forgoes that.
+            if not (self._is_stopped or isinstance(error, KeyboardInterrupt)) and self._system.is_running:
+                with contextlib.suppress(SystemFailedError):
+                    self.stop("the run failed" if error is not None else "the run ended")
+        finally:
+            self._system.__exit__(kind, error, trace)
+            if self._lock is not None:
+                self._lock.release()
         if error is not None:
             outcome = f"ended by {type(error).__name__}: {error}"
             end_record(self.paths, ended_ns=time.time_ns(), outcome=outcome, summary={})
@@ -97,6 +120,7 @@ class Session:
 
     def stop(self, reason: str) -> SystemStopped:
         """Stop every actor in order: nothing rests at the venue afterwards, and all is accounted for."""
+        self._is_stopped = True
         return self._system.stop(reason)
 
     def end(self, outcome: str, summary: Mapping[str, Any]) -> None:
@@ -134,13 +158,22 @@ def _with_monitoring_port(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, monitoring=monitoring)
 
 
-async def _fetch_instruments(settings: Settings) -> dict[str, Instrument]:
-    """The venue's rules for every symbol: asked once, before anything starts."""
-    adapter = factory.market_data(settings)
+async def _look_at_venue(settings: Settings) -> dict[str, Instrument]:
+    """The venue's rules for every symbol.
+
+    Asked before anything starts, with the key: a wrong symbol or key is told at once.
+    """
+    market = factory.market_data(settings)
     try:
-        return {symbol: await adapter.instrument(symbol) for symbol in settings.symbols}
+        rules = {symbol: await market.instrument(symbol) for symbol in settings.symbols}
     finally:
-        await adapter.close()
+        await market.close()
+    account = factory.trading(settings)
+    try:
+        await account.balances()
+    finally:
+        await account.close()
+    return rules
 
 
 def state_path(given: Path | None) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from openoutcry.assembly.paths import halt_latch
 from openoutcry.assembly.settings import Settings, check_orders_go, load_settings
 from openoutcry.backtesting.report import write_report
 from openoutcry.backtesting.summary import headline, summarise
@@ -61,11 +62,14 @@ def trade(options: RunOptions) -> dict[str, Any]:
         )
         settings = given if venue is None else _replayed(options, venue)
         check_orders_go(settings, live=options.is_live)
-        data_source = f"live market data of {settings.venue.venue}" if venue is None else venue.data_source
+        data_source = _live_source(settings) if venue is None else venue.data_source
         progress.title = data_source
         progress.note("starting the actors …")
         session = Session(
-            settings, data_source=data_source, data_hash="" if venue is None else venue.data_hash
+            settings,
+            data_source=data_source,
+            data_hash="" if venue is None else venue.data_hash,
+            is_alone=venue is None,
         )
         with session:
             follow = Follow(venue, session, progress, interrupted)
@@ -78,8 +82,16 @@ def trade(options: RunOptions) -> dict[str, Any]:
             summary["late"] = list(stopped.late)
             summary["restarts"] = {role: count for role, count in stopped.restarts.items() if count}
             summary["failures"] = list(stopped.failures)
+            halt = halt_latch(settings).read()
+            summary["halt"] = f"{halt.reason} (by {halt.by})" if halt is not None else ""
             session.end(outcome, summary)
         return _finished(session, summary, outcome)
+
+
+def _live_source(settings: Settings) -> str:
+    """Where the market data comes from, if no replay of our own is it."""
+    address = settings.venue.stream_url
+    return f"{settings.venue.venue}'s protocol at {address}" if address else f"{settings.venue.venue}, live"
 
 
 def _replay_venue(
@@ -153,6 +165,8 @@ def _problems(summary: Mapping[str, Any]) -> list[str]:
     problems = []
     if summary["unreconciled"]:
         problems.append(f"{summary['unreconciled']} orders are not accounted for")
+    if summary["halt"]:
+        problems.append(f"the halt is armed: {summary['halt']}; `openoutcry resume` lifts it")
     if summary["late"]:
         problems.append(f"{', '.join(summary['late'])} did not end in order")
     if summary["venue_open_orders"]:
@@ -169,6 +183,7 @@ def put_summary(summary: Mapping[str, Any]) -> None:
     for hop, name in (("candle>order", "candle → order sent"), ("order>venue", "order sent → answer")):
         if hop in latencies:
             rows.append((name, f"p50 ≤ {latencies[hop]['p50']:,} µs, p99 ≤ {latencies[hop]['p99']:,} µs"))
+    rows += [("failure", text) for text in summary["failures"]]
     rows += [("journal", summary["journal_path"]), ("report", summary["report_path"])]
     rows.append(("if run again", summary["reproducible"]))
     table(f"run {summary['run_id']}: {summary['outcome']}", rows)

@@ -150,8 +150,9 @@ class ExecutionDesk:
             or approved.id in self._roster.done
             or self._journal.knows_parent(approved.id)
         )
-        if known:
-            return Decision()
+        if known:  # its end is told again: the approval may have come twice because that news was lost
+            ended = self._roster.done.get(approved.id)
+            return Decision((), (ended.done,) if ended is not None and ended.done else ())
         order, refusal = approved.order, self._refusal(approved, now_ns)
         slices: tuple[Slice, ...] = ()
         if not refusal:

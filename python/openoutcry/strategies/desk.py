@@ -78,6 +78,10 @@ class StrategyDesk:
         """How many candles come before the first signal; a restart must replay as many."""
         return max(self._strategy.warmup, self._settings.volatility_candles + 1)
 
+    def forget_intent(self) -> None:
+        """The last intent may not have arrived: the next candle's wish makes one again, whatever it is."""
+        self._intended = None
+
     @property
     def counters(self) -> dict[str, float]:
         """Figures for monitoring."""

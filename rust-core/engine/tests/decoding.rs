@@ -408,7 +408,7 @@ proptest! {
                 prop_assert_eq!(count as u128 * one_step, value);
                 prop_assert_eq!(grid.count(grid.text(count).as_bytes()), Ok(count));
             }
-            Err(DecimalError::OffGrid) => prop_assert!(value % one_step != 0),
+            Err(DecimalError::OffGrid) => prop_assert!(!value.is_multiple_of(one_step)),
             Err(reason) => prop_assert!(reason == DecimalError::OutOfRange && value / one_step > 1 << 53),
         }
     }

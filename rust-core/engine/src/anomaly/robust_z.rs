@@ -130,7 +130,7 @@ impl RobustZScore {
             .map(|value| (value - median).abs())
             .collect();
         let middle = deviations.len() / 2;
-        let is_even = deviations.len() % 2 == 0;
+        let is_even = deviations.len().is_multiple_of(2);
         let (lower, upper, _) = deviations.select_nth_unstable_by(middle, f64::total_cmp);
         let below = if is_even {
             lower.iter().copied().fold(0.0, f64::max)
@@ -145,13 +145,13 @@ impl RobustZScore {
     }
 
     fn learn(&mut self, value: f64) {
-        if self.values.len() == self.window {
-            if let Some(oldest) = self.values.pop_front() {
-                let at = self
-                    .sorted
-                    .partition_point(|other| other.total_cmp(&oldest).is_lt());
-                self.sorted.remove(at);
-            }
+        if self.values.len() == self.window
+            && let Some(oldest) = self.values.pop_front()
+        {
+            let at = self
+                .sorted
+                .partition_point(|other| other.total_cmp(&oldest).is_lt());
+            self.sorted.remove(at);
         }
         self.values.push_back(value);
         let at = self
@@ -163,7 +163,7 @@ impl RobustZScore {
 
 fn median_of_sorted(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 0 {
+    if sorted.len().is_multiple_of(2) {
         f64::midpoint(sorted[middle - 1], sorted[middle])
     } else {
         sorted[middle]

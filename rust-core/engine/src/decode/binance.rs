@@ -95,10 +95,11 @@ impl<'a> Fields<'a> {
     }
 
     fn put(&mut self, key: &'a [u8], value: Raw<'a>) {
-        if let Some(slot) = self.slot(key) {
-            if slot.replace(value).is_some() && self.repeated.is_none() {
-                self.repeated = Some((key, value.offset));
-            }
+        if let Some(slot) = self.slot(key)
+            && slot.replace(value).is_some()
+            && self.repeated.is_none()
+        {
+            self.repeated = Some((key, value.offset));
         }
     }
 
@@ -322,10 +323,10 @@ impl Decoder {
 
     fn finish_snapshot(&mut self, fields: &Fields<'_>) -> Result<&DepthSnapshot, DecodeError> {
         fields.refuse_repeated()?;
-        if let Some(symbol) = fields.symbol {
-            if !self.is_ours(fields) {
-                return Err(symbol.error("symbol", "is another instrument's"));
-            }
+        if let Some(symbol) = fields.symbol
+            && !self.is_ours(fields)
+        {
+            return Err(symbol.error("symbol", "is another instrument's"));
         }
         self.snapshot.bids.clear();
         self.snapshot.asks.clear();
