@@ -43,6 +43,9 @@ lint: setup ## Formatters, linters, types, the import contract, the core's stub
 	.venv/bin/lint-imports
 	.venv/bin/python -m mypy.stubtest openoutcry._core --mypy-config-file pyproject.toml
 
+bench: setup ## Speed beside peers, in one run; refuses a debug build
+	.venv/bin/pytest benches/python --benchmark-enable --benchmark-only $(ARGS)
+
 format: setup ## Rewrite the sources in the project's format
 	cargo fmt --all
 	.venv/bin/ruff format .
