@@ -45,7 +45,7 @@ def venue():
         "0",
         "--synthetic",
         "--duration",
-        "120",
+        "3600",
     ]
     keys = {"OPENOUTCRY_EXCHANGE_API_KEY": KEY, "OPENOUTCRY_EXCHANGE_SECRET": SECRET}
     with subprocess.Popen(

@@ -3,7 +3,6 @@
 import contextlib
 import multiprocessing
 import os
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Any, Final, Self
 
 import thespian.actors as thespian
 
+from openoutcry.actors.ports import free_port
 from openoutcry.actors.protocol import HaltSystem, Launch, Launched, LaunchFailed, StopSystem, SystemStopped
 from openoutcry.actors.transport.loopback import LOOPBACK_HOST, SYSTEM_BASE
 from openoutcry.assembly.settings import Settings, encode_settings
@@ -72,7 +72,7 @@ class TradingSystem:
 
     def _launch(self) -> None:
         # `spawn`: forking a process that has threads (this one, or a Rust runtime) may deadlock the child.
-        capabilities = {"Admin Port": _free_port(), "Process Startup Method": "spawn"}
+        capabilities = {"Admin Port": free_port(LOOPBACK_HOST), "Process Startup Method": "spawn"}
         self._system = thespian.ActorSystem(
             SYSTEM_BASE, capabilities, logDefs=_log_definition(self._run_dir / "thespian.log")
         )
@@ -104,13 +104,6 @@ class TradingSystem:
         for child in multiprocessing.active_children():
             child.join(1.0)
         self._system = None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _log_definition(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from openoutcry.actors.ports import free_port
 from openoutcry.actors.protocol import SystemStopped
 from openoutcry.actors.system import SystemFailedError, TradingSystem
 from openoutcry.assembly import factory
@@ -152,9 +152,7 @@ def _with_monitoring_port(settings: Settings) -> Settings:
     monitoring = settings.monitoring
     if monitoring.port:
         return settings
-    with socket.socket() as probe:
-        probe.bind((monitoring.host, 0))
-        monitoring = msgspec.structs.replace(monitoring, port=probe.getsockname()[1])
+    monitoring = msgspec.structs.replace(monitoring, port=free_port(monitoring.host))
     return msgspec.structs.replace(settings, monitoring=monitoring)
 
 

@@ -143,7 +143,7 @@ class Replay:
 
     async def _pace(self, line: bytes) -> None:
         if self.speed:
-            received_ns, _ = split_line(line)
+            received_ns, _ = self._split(line)
             now_s = asyncio.get_running_loop().time()
             if not self._origin[1]:
                 self._origin = (now_s, received_ns)
@@ -154,17 +154,27 @@ class Replay:
         if self.lines_sent % LINES_PER_YIELD == 0:
             await asyncio.sleep(0)
 
+    def _split(self, line: bytes) -> tuple[int, bytes]:
+        try:
+            return split_line(line)
+        except InvalidInputError as error:
+            raise self._named(error) from error
+
+    def _named(self, error: Exception) -> InvalidInputError:
+        """The error with the line it speaks of."""
+        return InvalidInputError(f"line {self.lines_sent + 1} of {self.source.description}: {error}")
+
     def _take(self, line: bytes) -> RecordedFrame:
         """Apply a line to the venue and the tape."""
         number = self.lines_sent + 1
+        received_ns, raw = self._split(line)
         try:
-            received_ns, raw = split_line(line)
             frame = split_frame(raw)
             self._venue.apply(raw, received_ns, self._now_ms())
             if frame.kind == "trade":
                 self._tape.add_trade(frame.payload)
         except (InvalidInputError, DecodeError, msgspec.MsgspecError) as error:
-            raise InvalidInputError(f"line {number} of {self.source.description}: {error}") from error
+            raise self._named(error) from error
         if frame.kind == "book_ticker":
             self._tape.set_book_ticker(frame.payload)
         elif frame.kind in {"depth", "trade"}:
