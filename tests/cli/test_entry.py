@@ -79,7 +79,9 @@ def test_the_version_is_the_packages(oo):
 
 
 def test_an_interrupt_ends_with_130():
-    code = "import time, click; from openoutcry.cli import entry\n"
+    code = "import signal, time, click; from openoutcry.cli import entry\n"
+    # A job in a shell's background inherits an ignored SIGINT.
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code += "@click.command()\ndef wait():\n  print('ready', flush=True); time.sleep(60)\n"
     code += "entry._wait = wait; entry.cli._lazy['wait'] = ('openoutcry.cli.entry:_wait', '')\n"
     code += "raise SystemExit(entry.run(['wait']))"
