@@ -9,7 +9,7 @@ from tests.backtesting.recorded_run import write_run
 
 from openoutcry.assembly.paths import RunRecord, create_run, write_record
 from openoutcry.assembly.settings import Settings, load_settings
-from openoutcry.cli import doctor
+from openoutcry.cli import doctor, entry
 from openoutcry.domain.control import Heartbeat
 from openoutcry.memory.halt_latch import HaltLatch
 from openoutcry.monitoring.exporter import MonitoringServer
@@ -248,3 +248,13 @@ def test_json_output_is_one_document(oo, state):
     write_run(state)
     for arguments in (("status",), ("report",), ("config", "show"), ("halt",), ("resume",)):
         json.loads(oo(*arguments, "--json").out)
+
+
+@pytest.mark.parametrize("command", [("demo",), ("run", "--paper"), ("exchange",)])
+def test_one_market_is_played(command):
+    code = entry.run([*command, "--synthetic", "--data", "somewhere"])
+    assert code == 2
+
+
+def test_real_orders_are_not_asked_for_where_the_settings_are_for_paper():
+    assert entry.run(["run", "--live"]) == 3

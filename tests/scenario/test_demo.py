@@ -114,5 +114,5 @@ def test_on_the_synthetic_market_with_a_stop_in_the_middle(tmp_path, monkeypatch
 
 def test_no_data_where_some_was_named(tmp_path):
     code, _, err = cli("demo", "--json", "--data", str(tmp_path), "--state-dir", str(tmp_path / "state"))
-    assert code != 0
+    assert code == 4
     assert str(tmp_path) in json.loads(err.strip().splitlines()[-1])["error"]["message"]

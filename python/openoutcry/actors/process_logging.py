@@ -16,6 +16,18 @@ _MANAGER: Final = logging.Logger.manager
 
 def log_to(path: Path, *, level: LogLevel, role: str, run_id: str) -> None:
     """Log to the run's file, whatever Thespian did to the process's loggers."""
+    theirs = logging.Logger.manager
     logging.root = logging.Logger.root = _ROOT
     logging.Logger.manager = _MANAGER
+    if theirs is not _MANAGER:
+        _adopt(theirs)
     configure_logging(path, level=level, role=role, run_id=run_id)
+
+
+def _adopt(theirs: logging.Manager) -> None:
+    """Modules imported meanwhile hold loggers of Thespian's manager: let them log to our root."""
+    for name, logger in theirs.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            logger.parent = _ROOT
+            logger.manager = _MANAGER
+            _MANAGER.loggerDict[name] = logger

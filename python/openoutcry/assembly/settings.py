@@ -214,6 +214,8 @@ def check_orders_go(settings: Settings, *, live: bool) -> None:
             f"mode is {settings.mode!r} but the run was started {'with' if live else 'without'} --live; "
             "real orders need both, everything else neither"
         )
+    if settings.mode == "backtest":
+        raise ConfigurationError("mode is 'backtest', which `run` and `demo` do not do; set mode = \"paper\"")
     if settings.mode == "live":
         return
     for name in ("rest_url", "ws_api_url"):

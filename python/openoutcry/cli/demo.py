@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from openoutcry.cli.options import json_option, put_json, state_dir_option
+from openoutcry.cli.options import check_one_source, json_option, put_json, state_dir_option
 
 DEFAULT_SPEED = 15.0
 FAULTS = ("drop@0.3", "gap@0.6")
@@ -39,6 +39,7 @@ def demo(ctx: click.Context, /, *, as_json: bool, **options: Any) -> None:
     One lost connection and one gap in the book are injected on the way, so that their recovery is seen. Exits
     with 1 if an order stayed unaccounted for or a fault was not recovered.
     """
+    check_one_source(options["data"], synthetic=options["synthetic"])
     from openoutcry.cli.trading_run import RunOptions, put_summary, trade  # noqa: PLC0415  --help needs none of it
 
     summary = trade(RunOptions(is_quiet=as_json, faults=FAULTS, **options))

@@ -32,7 +32,7 @@ COMMANDS: Final = {
     ),
 }
 
-HELP: Final = """An actor-model trading system: backtest, paper and live with the same code.
+HELP: Final = """An actor-model trading system: paper and live with the same code.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 wrong settings, 4 no data, 5 the venue failed, 6 the
 journal failed, 7 halted, 8 the actors did not start or answer, 130 interrupted. With --json, results are JSON
@@ -77,7 +77,10 @@ def run(arguments: list[str]) -> int:  # noqa: PLR0911  one return for each way 
         return end.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "openoutcry"
-        _tell(f"{error.format_message()} Try `{command} --help`.", "UsageError", EXIT_USAGE, as_json=as_json)
+        missing = isinstance(error, click.exceptions.NoArgsIsHelpError)  # its message is the whole help
+        message = "which command?" if missing else error.format_message()
+        stop = "" if message.endswith((".", "?", ")")) else "."
+        _tell(f"{message}{stop} Try `{command} --help`.", "UsageError", EXIT_USAGE, as_json=as_json)
         return EXIT_USAGE
     except click.ClickException as error:
         _tell(error.format_message(), type(error).__name__, error.exit_code, as_json=as_json)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from openoutcry.cli.options import json_option
+from openoutcry.cli.options import check_one_source, json_option
 
 PIPE_BYTES = 4096
 
@@ -61,6 +61,7 @@ def exchange(  # noqa: PLR0917  click passes them by name
     Prints one JSON line with its addresses when it is ready. The key pair comes from
     OPENOUTCRY_EXCHANGE_API_KEY and OPENOUTCRY_EXCHANGE_SECRET.
     """
+    check_one_source(data, synthetic=synthetic)
     from openoutcry.exchanges.local.faults import parse_fault  # noqa: PLC0415  --help needs none of it
     from openoutcry.exchanges.local.server import run_exchange  # noqa: PLC0415
     from openoutcry.exchanges.local.settings import LocalExchangeSettings  # noqa: PLC0415

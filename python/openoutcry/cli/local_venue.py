@@ -93,9 +93,7 @@ class LocalVenue:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_TIMEOUT_S)  # until its error is written
             self._errors.seek(0)
-            raise VenueError(
-                f"the local exchange did not start: {_last_error(self._errors.read())}"
-            ) from None
+            raise _child_error(self._errors.read()) from None
         finally:
             deadline.cancel()
         return ready
@@ -179,11 +177,13 @@ def exchange_arguments(
     return arguments
 
 
-def _last_error(text: str) -> str:
-    """What the child said last: its error as JSON, or its last line."""
+def _child_error(text: str) -> VenueError:
+    """What the child said last, with its exit code: its error as JSON, or else its last line."""
     lines = [line for line in text.strip().splitlines() if line.strip()]
-    if not lines:
-        return "it said nothing"
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        return str(json.loads(lines[-1])["error"]["message"])
-    return lines[-1]
+    try:
+        said = json.loads(lines[-1])["error"]
+        error = VenueError(f"the local exchange did not start: {said['message']}")
+        error.exit_code = int(said["exit_code"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return VenueError(f"the local exchange did not start: {lines[-1] if lines else 'it said nothing'}")
+    return error

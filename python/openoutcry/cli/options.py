@@ -30,6 +30,12 @@ def run_option(command: Function) -> Function:
     )(command)
 
 
+def check_one_source(data: Path | None, *, synthetic: bool) -> None:
+    """Refuse two markets at once: one of them would silently not be played."""
+    if data is not None and synthetic:
+        raise click.UsageError("give either --data or --synthetic: one market is played")
+
+
 def put_json(value: object) -> None:
     """Print a result as one JSON document."""
     import msgspec  # noqa: PLC0415  --help needs no encoder

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from openoutcry.cli.options import json_option, put_json, state_dir_option
+from openoutcry.cli.options import check_one_source, json_option, put_json, state_dir_option
 
 
 @click.command()
@@ -39,6 +39,12 @@ def run(ctx: click.Context, /, *, is_paper: bool, as_json: bool, **options: Any)
     is_live = options["is_live"]
     if is_paper == is_live:
         raise click.UsageError("give either --paper or --live")
+    check_one_source(options["data"], synthetic=options["synthetic"])
+    if is_live:
+        from openoutcry.assembly.settings import check_orders_go, load_settings  # noqa: PLC0415  as below
+        from openoutcry.cli.session import state_path  # noqa: PLC0415
+
+        check_orders_go(load_settings(options["config"], state_path(options["state_dir"])), live=True)
     if is_live and click.prompt("Real orders with real money will be sent. Type `live` to go on") != "live":
         raise click.Abort
     from openoutcry.cli.trading_run import RunOptions, put_summary, trade  # noqa: PLC0415  --help needs none of it
