@@ -20,8 +20,8 @@ $(UV):
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## Virtual environment, locked dependencies, release build of the core
-	@$(UV) sync --locked --no-install-project --inexact --quiet
-	@$(MATURIN)
+	@$(UV) sync --locked --no-install-project --inexact --quiet >&2
+	@$(MATURIN) >&2  # what a target prints on stdout is its own result
 
 demo: setup ## Run the demo; pass options with ARGS="--speed 20"
 	@.venv/bin/openoutcry demo $(ARGS)
