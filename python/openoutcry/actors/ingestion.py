@@ -3,10 +3,11 @@
 from typing import Final
 
 from openoutcry.actors.figures import feed_gauges
+from openoutcry.actors.history import ask_for_history, is_answer_to
 from openoutcry.actors.loop_actor import LoopActor
 from openoutcry.assembly import factory
 from openoutcry.assembly.topology import INGESTION
-from openoutcry.domain.control import CandleHistory, ReplayCandles
+from openoutcry.domain.control import CandleHistory
 from openoutcry.domain.market import CandleClosed, MarketAlert, VenueStatus
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import TimestampNs
@@ -38,20 +39,12 @@ class IngestionActor(LoopActor):
     def start(self) -> None:
         """Ask for the candles of before."""
         self._adapter = factory.market_data(self.settings)
-        for symbol in self.settings.symbols:
-            self.publish(
-                ReplayCandles(
-                    id=f"replay:{self.role}:{symbol}:{self.restarts}",
-                    symbol=symbol,
-                    count=self.settings.feed.history_candles,
-                )
-            )
+        ask_for_history(self)
 
     def handle_CandleHistory(self, message: CandleHistory, now_ns: TimestampNs) -> None:  # noqa: N802  found by name
         """Go on behind the last candle."""
         del now_ns
-        is_ours = message.cause_id.startswith(f"replay:{self.role}:")
-        if not is_ours or message.symbol in self.feeds or self.state != "running":
+        if not is_answer_to(self, message) or message.symbol in self.feeds or self.state != "running":
             return
         feed = factory.live_feed(self.settings, self.instruments[message.symbol], self._emit, message.candles)
         self.feeds[message.symbol] = feed

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from openoutcry.actors.actor import Actor
-from openoutcry.domain.control import CandleHistory, ReplayCandles
+from openoutcry.actors.history import ask_for_history, is_answer_to
+from openoutcry.domain.control import CandleHistory
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
@@ -34,18 +35,11 @@ class WarmActor(Actor):
         if not self.restarts:
             return
         self._cold = set(self.settings.symbols)
-        for symbol in self.settings.symbols:
-            self.publish(
-                ReplayCandles(
-                    id=f"replay:{self.role}:{symbol}:{self.restarts}",
-                    symbol=symbol,
-                    count=self.settings.feed.history_candles,
-                )
-            )
+        ask_for_history(self)
 
     def handle_CandleHistory(self, message: CandleHistory, now_ns: TimestampNs) -> None:  # noqa: N802  found by name
         """Warm up; answers to others' questions are left alone."""
-        if message.symbol not in self._cold or not message.cause_id.startswith(f"replay:{self.role}:"):
+        if message.symbol not in self._cold or not is_answer_to(self, message):
             return
         held = [each.close_ns for each, _ in self._held if isinstance(each, CandleClosed)]
         first_ns = min(held, default=now_ns)
