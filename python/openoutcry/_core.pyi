@@ -5,6 +5,7 @@ Units: `*_ticks` and `*_lots` are integers on the instrument's grid, `*_ns` are 
 the epoch. Frames are the venue's own bytes. A call that raises has changed nothing.
 """
 
+from os import PathLike
 from typing import Final, Literal, Self, TypeAlias, final
 
 BUILD_PROFILE: Final[Literal["release", "debug"]]
@@ -220,6 +221,38 @@ def vwap_schedule(
     """
 
 @final
+class HaltFlag:
+    """A halt in memory that all processes naming the same files share; `record` is its durable file.
+
+    What is not proved to be clear is armed: a flag that was cut off, removed, replaced or made by another
+    user or version, a folder that is gone, a record that exists or cannot be looked for. No call takes a lock
+    or releases the interpreter. Forked processes share it.
+    """
+
+    def __new__(cls, *, flag: str | PathLike[str], record: str | PathLike[str]) -> Self:
+        """Map the flag, making it if need be; set it if the record exists. Never raises: see `permit`."""
+    def is_armed(self) -> bool:
+        """Nothing may be sent: a load and two `lstat`, a few microseconds."""
+    def permit(self) -> None:
+        """As `is_armed`, for the place right before a socket.
+
+        Raises:
+            openoutcry.domain.errors.HaltedError: it is armed; the message says by what, and the remedy.
+        """
+    def arm(self, at_ns: int) -> None:
+        """Set it, for every process at once. What cannot be set is armed already."""
+    def clear(self, seen: int) -> bool:
+        """Clear it, unless it was armed anew since the generation `seen`: then False, and it stays armed.
+
+        Raises:
+            OSError: it cannot be used, and stays armed.
+        """
+    def generation(self) -> int:
+        """A number that each arming and clearing changes. Raises OSError as `clear` does."""
+    def armed_at_ns(self) -> int:
+        """When it was armed last; 0 if never, or if only the record knows. Raises OSError as `clear` does."""
+
+@final
 class RobustZScore:
     """Streaming robust z-score over a bounded window: (x - median) / (1.4826 · MAD).
 
@@ -239,6 +272,7 @@ __all__ = [
     "BookError",
     "CoreError",
     "DecodeError",
+    "HaltFlag",
     "MarketFeed",
     "OrderError",
     "RobustZScore",

@@ -12,6 +12,7 @@ from openoutcry.execution.desk import ExecutionDesk
 from openoutcry.execution.parent import client_order_id
 from openoutcry.execution.records import ChildIntended, Slice, records_of
 from openoutcry.execution.turn import Decision
+from openoutcry.memory.halt_latch import HaltLatch
 
 
 def only(items, kind):
@@ -233,15 +234,47 @@ def test_a_halt_withdraws_what_rests_and_nothing_new_is_sent(two_slices, new_des
     assert only(refused.messages, Done).reason == "halt"
 
 
-def test_the_latch_is_looked_at_before_every_child(two_slices, new_desk, approved, report, now_ns):
-    armed = []
-    desk, _ = new_desk(is_halted=lambda: bool(armed))
+@pytest.mark.usefixtures("two_slices")
+def test_the_latch_is_looked_at_before_every_child(new_desk, approved, report, now_ns, tmp_path):
+    latch = HaltLatch(tmp_path / "state")
+    desk, _ = new_desk(is_halted=latch.is_armed)
     order = only(desk.on_approved(approved(slices=2), now_ns).commands, SubmitOrder)
     desk.on_venue_event(report(order, "FILLED", 5_000, trade="1", lots=5_000), now_ns)
-    armed.append(True)
+    HaltLatch(tmp_path / "state").arm("drill", "another process", now_ns)
     decision = desk.on_timer(now_ns + NS_PER_S)
     assert decision.commands == ()
     assert only(decision.messages, Done).reason == "halt"
+
+
+def test_a_halt_in_the_middle_of_a_step_stops_the_child_at_the_last_hop(
+    new_desk, journal, approved, now_ns, tmp_path
+):
+    latch, answers = HaltLatch(tmp_path / "state"), []
+
+    def is_halted():
+        if len(answers) == 2:  # before it is taken on, before its first step; now comes the child
+            latch.arm("drill", "another process", now_ns)
+        answers.append(latch.is_armed())
+        return answers[-1]
+
+    desk, _ = new_desk(is_halted=is_halted)
+    decision = desk.on_approved(approved(), now_ns)
+    assert answers == [False, False, True]
+    assert decision.commands == ()
+    assert only(decision.messages, Done).reason == "halt"
+    assert desk.is_settled
+    assert [record for record, _ in records_of(journal.entries()) if isinstance(record, ChildIntended)] == []
+
+
+def test_under_a_halt_the_journal_is_taken_up_all_the_same(new_desk, approved, now_ns, tmp_path):
+    """Its orders have left already: their venue must be asked about them."""
+    latch = HaltLatch(tmp_path / "state")
+    first, _ = new_desk(is_halted=latch.is_armed)
+    order = only(first.on_approved(approved(), now_ns).commands, SubmitOrder)
+    latch.arm("drill", "test", now_ns)
+    again, decision = new_desk(is_halted=latch.is_armed)
+    assert only(decision.commands, QueryOrder).client_order_id == order.client_order_id
+    assert [child.fold.state for child in again.children()] == ["UNKNOWN"]
 
 
 def test_stop_settles_everything(two_slices, new_desk, approved, report, now_ns):

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openoutcry.domain.errors import InvalidInputError
+from openoutcry.domain.errors import HaltedError, InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.execution.commands import SubmitOrder
 from openoutcry.execution.last_hop import LastHop
+from openoutcry.memory.halt_latch import HaltLatch
 
 
 def order(lots, *, name="c1", price=100, side="buy", parent="p1"):
@@ -49,6 +50,18 @@ def test_the_same_order_does_not_leave_twice(last_hop, btc):
     last_hop.send(order(3), btc)
     with pytest.raises(InvalidInputError, match="sent before"):
         last_hop.send(order(3), btc)
+
+
+def test_under_a_halt_nothing_leaves_and_nothing_counts(last_hop, btc, tmp_path):
+    latch = HaltLatch(tmp_path)
+    last_hop.guard(latch.is_armed)
+    last_hop.send(order(3), btc)
+    latch.arm("drill", "test", 1)
+    with pytest.raises(HaltedError, match="c2 is not sent: the halt is armed"):
+        last_hop.send(order(3, name="c2"), btc)
+    assert last_hop.at_stake_lots("p1") == 3
+    latch.lift("test")
+    last_hop.send(order(3, name="c2"), btc)
 
 
 def test_an_approval_cannot_be_raised_afterwards(last_hop, btc):

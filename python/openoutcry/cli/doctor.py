@@ -246,12 +246,13 @@ def free_disk(state_dir: Path) -> Check:
 
 def halt_state(state_dir: Path) -> Check:
     """No halt is armed."""
-    from openoutcry.memory.halt_latch import FILE_NAME, HaltLatch  # noqa: PLC0415
+    from openoutcry.memory.halt_latch import FILE_NAME, FLAG_FILE_NAME, HaltLatch  # noqa: PLC0415
 
-    if not (state_dir / FILE_NAME).exists():
+    known = any((state_dir / name).exists() for name in (FILE_NAME, FLAG_FILE_NAME))
+    record = HaltLatch(state_dir).read() if known else None
+    if record is None:
         return Check("halt_state", "ok", "not halted")
-    record = HaltLatch(state_dir).read()
-    found = f"halted: {record.reason} (by {record.by})" if record else "not halted"
+    found = f"halted: {record.reason} (by {record.by})"
     return Check("halt_state", "warn", found, "find out why, then `openoutcry resume`")
 
 

@@ -4,15 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from openoutcry.domain.control import Halt
-from openoutcry.domain.errors import InvalidInputError, JournalError, VenueError
+from openoutcry.domain.errors import HaltedError, InvalidInputError, JournalError, VenueError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import (
-    Accepted,
-    Approved,
-    CancelParent,
-    OrderState,
-    PositionReport,
-)
+from openoutcry.domain.orders import Accepted, Approved, CancelParent, OrderState, PositionReport
 from openoutcry.domain.units import NS_PER_MS, TimestampNs
 from openoutcry.execution import schedule
 from openoutcry.execution.commands import (
@@ -87,6 +81,7 @@ class ExecutionDesk:
 
         `opening_balances` (atoms by asset) count only if the journal is new. `deployment_id` must be new for
         a new journal: with the parents' ids it makes the order ids, which a venue wants to see only once.
+        `is_halted` is asked at each step of a parent, and once more before each child.
 
         Raises:
             ConfigurationError: the deployment id cannot begin an order id.
@@ -120,6 +115,7 @@ class ExecutionDesk:
             fresh = False
             self._roster.replay(record, at_ns)
         self._restored = True
+        self._roster.last_hop.guard(self._is_halted)
         turn = self._turn(now_ns)
         if fresh:
             turn.records.append(BalancesOpened(balances=self._roster.opening_balances))
@@ -136,8 +132,8 @@ class ExecutionDesk:
         turn.messages += [self.position_report(symbol, now_ns) for symbol in self._instruments]
         return self._finish(turn)
 
-    def on_approved(self, approved: Approved, now_ns: TimestampNs) -> Decision:
-        """Take on an approved order; the same one again changes nothing.
+    def on_approved(self, approved: Approved, now_ns: TimestampNs, *, refusal: str = "") -> Decision:
+        """Take on an approved order; the same one again changes nothing. One with a `refusal` ends at once.
 
         Raises:
             TypeError: it is not an `Approved`. Nothing else is ever executed.
@@ -153,7 +149,7 @@ class ExecutionDesk:
         if known:  # its end is told again: the approval may have come twice because that news was lost
             ended = self._roster.done.get(approved.id)
             return Decision((), (ended.done,) if ended is not None and ended.done else ())
-        order, refusal = approved.order, self._refusal(approved, now_ns)
+        order, refusal = approved.order, refusal or self._refusal(approved, now_ns)
         slices: tuple[Slice, ...] = ()
         if not refusal:
             slices = schedule.plan(
@@ -403,11 +399,10 @@ class ExecutionDesk:
 
     def _send(self, parent: ParentOrder, wanted: NextChild, turn: Turn) -> None:
         approved = parent.approved.order
+        order_id = client_order_id(self._deployment_id, parent.id, wanted.slice_index, wanted.attempt)
         order = SubmitOrder(
             symbol=approved.symbol,
-            client_order_id=client_order_id(
-                self._deployment_id, parent.id, wanted.slice_index, wanted.attempt
-            ),
+            client_order_id=order_id,
             parent_id=parent.id,
             side=approved.side,
             price_ticks=approved.limit_price_ticks,
@@ -417,6 +412,10 @@ class ExecutionDesk:
         intended = ChildIntended(order=order, slice_index=wanted.slice_index, attempt=wanted.attempt)
         try:
             child = self._roster.add_child(parent, intended, turn.now_ns)
+        except HaltedError:  # armed since this step began
+            self._close(parent, "halt", turn)
+            self._end(parent, turn)
+            return
         except InvalidInputError as error:
             self._contradict(str(error), turn)
             return

@@ -1,10 +1,12 @@
-"""The last check before a child order leaves: never more at the venue than was approved.
+"""The last check before a child order leaves: no halt, and never more at the venue than was approved.
 
 It counts by itself, from what was sent and what was proved to be over, and shares no code with the slicer:
 the check whose absence let 212 parent orders become four million (SEC Release 34-70694, Knight Capital).
 """
 
-from openoutcry.domain.errors import InvalidInputError
+from collections.abc import Callable
+
+from openoutcry.domain.errors import HaltedError, InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import Side
 from openoutcry.execution.commands import SubmitOrder
@@ -16,6 +18,11 @@ class LastHop:
     def __init__(self) -> None:
         self._approved: dict[str, tuple[str, Side, int, int]] = {}
         self._at_stake: dict[str, dict[str, int]] = {}
+        self._is_halted: Callable[[], bool] = lambda: False
+
+    def guard(self, is_halted: Callable[[], bool]) -> None:
+        """From now on ask this before each order. What is replayed from a journal has left long ago."""
+        self._is_halted = is_halted
 
     def approve(
         self, parent_id: str, symbol: str, side: Side, size_lots: int, limit_price_ticks: int
@@ -28,9 +35,14 @@ class LastHop:
         """Count an order that is about to leave.
 
         Raises:
+            HaltedError: a halt is armed.
             InvalidInputError: it is not approved, breaks the approval or the venue's limits, or was sent
             before.
         """
+        if self._is_halted():
+            raise HaltedError(
+                f"{order.client_order_id} is not sent: the halt is armed; see why with `openoutcry status`"
+            )
         if order.parent_id not in self._approved:
             raise InvalidInputError(f"{order.client_order_id} belongs to no approved order; it is not sent")
         symbol, side, size_lots, limit_price_ticks = self._approved[order.parent_id]

@@ -1,13 +1,14 @@
-//! The one mapping of the engine's errors to Python's.
+//! The one mapping of the core's errors to Python's.
 
 use openoutcry_engine::anomaly::robust_z::DetectorError;
 use openoutcry_engine::decode::DecodeError as FrameError;
 use openoutcry_engine::feed::{FeedError, SettingsError};
-use pyo3::exceptions::{PyException, PyValueError};
+use openoutcry_shm::halt::{FileError, Refusal};
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
-use pyo3::{PyTypeInfo, create_exception};
+use pyo3::{PyTypeInfo, create_exception, import_exception};
 
 create_exception!(
     openoutcry._core,
@@ -21,6 +22,9 @@ create_exception!(
     CoreError,
     "A book that cannot be trusted: a sequence gap, a crossed state, a snapshot older than the stream."
 );
+
+// A halt is the same error wherever it is noticed: the domain's, which is below the core.
+import_exception!(openoutcry.domain.errors, HaltedError);
 
 /// `DecodeError` and `OrderError` are a `CoreError` and a `ValueError` both, which `create_exception!` cannot
 /// say; Python's own `type` makes them.
@@ -38,8 +42,12 @@ pub(crate) enum Error {
     Core(String),
     /// `DecodeError`: malformed data.
     Decode(String),
+    /// `HaltedError`: nothing may be sent.
+    Halted(String),
     /// `OrderError`: an order or a schedule that cannot be made.
     Order(String),
+    /// `OSError`: a file that cannot be used.
+    Os(String),
     /// `ValueError`: a bad setting.
     Value(String),
 }
@@ -48,6 +56,8 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         Python::attach(|py| match error {
             Error::Core(message) => CoreError::new_err(message),
+            Error::Halted(message) => HaltedError::new_err(message),
+            Error::Os(message) => PyOSError::new_err(message),
             Error::Value(message) => PyValueError::new_err(message),
             Error::Decode(message) => raise(decode_error(py), message),
             Error::Order(message) => raise(order_error(py), message),
@@ -84,6 +94,18 @@ impl From<SettingsError> for Error {
 impl From<DetectorError> for Error {
     fn from(error: DetectorError) -> Self {
         Self::Value(error.to_string())
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Halted(refusal.to_string())
+    }
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::Os(error.to_string())
     }
 }
 

@@ -3,6 +3,7 @@
 mod anomaly;
 mod error;
 mod feed;
+mod halt;
 mod matching;
 mod slicing;
 mod synthetic;
@@ -17,6 +18,8 @@ mod _core {
     use super::error::{BookError, CoreError};
     #[pymodule_export]
     use super::feed::MarketFeed;
+    #[pymodule_export]
+    use super::halt::HaltFlag;
     #[pymodule_export]
     use super::matching::SimulatedVenue;
     #[pymodule_export]
