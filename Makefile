@@ -1,10 +1,11 @@
 # Every target sets up what it needs; a second run is quick. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench clean
+.PHONY: help setup demo test test-rust test-python lint format bench soak clean
 
 PYTHON ?= python3
 ARGS ?=
+SECONDS_OF_SOAK ?= 3600
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 # The compiled core is always built by the same command, so that it can be neither stale nor missing.
@@ -20,7 +21,7 @@ $(UV):
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 setup: $(UV) ## Virtual environment, locked dependencies, release build of the core
-	@$(UV) sync --locked --no-install-project --inexact --quiet >&2
+	@$(UV) sync --locked --no-install-project --inexact --compile-bytecode --quiet >&2
 	@$(MATURIN) >&2  # what a target prints on stdout is its own result
 
 demo: setup ## Run the demo; pass options with ARGS="--speed 20"
@@ -44,7 +45,11 @@ lint: setup ## Formatters, linters, types, the import contract, the core's stub
 	.venv/bin/python -m mypy.stubtest openoutcry._core --mypy-config-file pyproject.toml
 
 bench: setup ## Speed beside peers, in one run; refuses a debug build
+	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench --extra ray >&2
 	.venv/bin/pytest benches/python --benchmark-enable --benchmark-only $(ARGS)
+
+soak: setup ## An hour of actors that crash, hang, flood and are killed; SECONDS_OF_SOAK=600 for less
+	OPENOUTCRY_SOAK_S=$(SECONDS_OF_SOAK) .venv/bin/pytest tests/actors/soak -s --timeout 0 $(ARGS)
 
 format: setup ## Rewrite the sources in the project's format
 	cargo fmt --all

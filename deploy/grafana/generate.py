@@ -193,6 +193,9 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
                 for name, legend in (
                     ("edge_dropped", "dropped"),
                     ("edge_conflated", "conflated"),
+                    ("edge_refused", "refused"),
+                    ("actor_late", "too late"),
+                    ("actor_gaps", "missing"),
                     ("actor_duplicates", "duplicates"),
                     ("journal_duplicates", "journaled already"),
                     ("candles_without_classification", "candles without opinion"),
@@ -201,7 +204,17 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
             ),
             description="Counts since the start. Only alerts may be dropped, only states conflated.",
         ),
-        Graph("Waiting to be taken", (Query("openoutcry_mailbox_messages", "{{role}}"),)),
+        Graph(
+            "Waiting to be taken",
+            (
+                Query("openoutcry_mailbox_messages", "{{role}}, sent"),
+                Query("openoutcry_backlog_messages", "{{role}}, received"),
+            ),
+        ),
+        Graph("Waiting by edge", (Query("openoutcry_edge_depth", "{{role}} → {{edge}}"),)),
+        Graph(
+            "Oldest message of an edge", (Query("openoutcry_edge_age_seconds", "{{role}} → {{edge}}"),), "s"
+        ),
     ),
     "Actors": (
         Graph("Up", (Query("openoutcry_up", "{{role}}"),)),
@@ -212,6 +225,7 @@ ROWS: Final[dict[str, tuple[Stat | Graph, ...]]] = {
             "Failures",
             (
                 Query(_total("actor_failures"), "handlers"),
+                Query(_total("actor_hangs"), "hung actors"),
                 Query(_total("classifier_failures"), "classifiers"),
                 Query(_total("strategy_failures"), "strategy"),
                 Query(_total("plugin_review_failures"), "order reviews"),

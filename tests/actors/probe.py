@@ -17,14 +17,22 @@ class Create:
         self.path, self.configure, self.roles = path, configure, roles
 
 
-class Said:
-    """Ask for what the actor under test has said so far."""
+class Await:
+    """Answered as soon as the actor under test has said a message of a kind."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+
+class End:
+    """Let the actor under test exit; the answer is what it has said until then."""
 
 
 class Probe(thespian.Actor):
     def __init__(self):
         super().__init__()
         self.heard = []
+        self.awaited = None
 
     def receiveMessage(self, message, sender):  # noqa: N802  Thespian's name
         match message:
@@ -38,9 +46,23 @@ class Probe(thespian.Actor):
                 self.send(self.asker, message)
             case Play():
                 self.send(self.target, message.envelope)
-            case Said():
-                self.send(sender, list(self.heard))
+            case End():
+                self.asker = sender
+                self.send(self.target, thespian.ActorExitRequest())
+            case thespian.ChildActorExited():
+                self.send(self.asker, list(self.heard))
+            case Await():
+                self.awaited = (message.kind, sender)
+                self.tell_if_heard()
             case Envelope():
                 self.heard.append(message)
+                self.tell_if_heard()
             case Credit():
                 self.heard.append(message)
+
+    def tell_if_heard(self):
+        if self.awaited and any(
+            isinstance(getattr(each, "message", None), self.awaited[0]) for each in self.heard
+        ):
+            self.send(self.awaited[1], "heard")
+            self.awaited = None

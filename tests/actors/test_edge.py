@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +24,10 @@ def make():
     sent = []
     edge = OutgoingEdge("b", sent.append, WINDOW)
     return edge, sent
+
+
+def figures(edge, name="b/Start"):
+    return dict(edge.figures())[name]
 
 
 def ids(sent):
@@ -55,6 +61,32 @@ def test_a_full_edge_refuses_what_may_not_be_lost():
         edge.offer(REFUSE, envelope(str(number)))
     with pytest.raises(EdgeFullError, match="a has 7 messages waiting for b"):
         edge.offer(REFUSE, envelope("over"))
+    assert figures(edge).refused == 1
+    assert figures(edge).depth == WINDOW + CAPACITY
+
+
+def test_a_receiver_that_is_a_window_behind_makes_the_edge_congested():
+    edge, _ = make()
+    edge.reopen()
+    for number in range(WINDOW):
+        edge.offer(REFUSE, envelope(str(number)))
+    assert not edge.is_congested
+    edge.offer(REFUSE, envelope("one more"))
+    assert edge.is_congested
+    edge.credit(1)
+    assert not edge.is_congested
+
+
+def test_the_age_is_that_of_the_oldest_message_not_taken():
+    edge, _ = make()
+    edge.reopen()
+    for sent_ns in (0, time.monotonic_ns()):
+        edge.offer(REFUSE, Envelope("a", 0, 0, sent_ns, 0, Start(id="x")))
+    assert figures(edge).age_s == pytest.approx(time.monotonic(), rel=0.1)
+    edge.credit(1)
+    assert figures(edge).age_s < time.monotonic() / 2
+    edge.credit(2)
+    assert figures(edge).age_s == 0
 
 
 def test_conflation_keeps_only_the_newest_of_a_kind():
@@ -64,7 +96,7 @@ def test_conflation_keeps_only_the_newest_of_a_kind():
         edge.offer(CONFLATE, envelope(str(number)))
     edge.credit(WINDOW)
     assert ids(sent) == ["0", "1", "2", "3", "19"]
-    assert edge.conflated == 15
+    assert figures(edge).conflated == 15
 
 
 def test_drop_oldest_keeps_the_newest_and_counts():
@@ -74,7 +106,7 @@ def test_drop_oldest_keeps_the_newest_and_counts():
         edge.offer(DROP, envelope(str(number)))
     edge.credit(WINDOW)
     assert ids(sent) == ["0", "1", "2", "3", "6", "7", "8"]
-    assert edge.dropped == 2
+    assert figures(edge).dropped == 2
 
 
 def test_kinds_keep_one_common_order():
@@ -135,6 +167,42 @@ def test_what_may_be_dropped_is_not_sent_again():
     sent.clear()
     edge.reopen()
     assert ids(sent) == ["2"]
+
+
+def test_nothing_goes_to_a_receiver_that_is_gone_and_its_successor_begins_afresh():
+    edge, sent = make()
+    edge.reopen()
+    for number in range(WINDOW + 1):
+        edge.offer(REFUSE, envelope(str(number)))
+    edge.close()
+    sent.clear()
+    for kind in (REFUSE, CONFLATE, DROP) * (CAPACITY + WINDOW):  # more than would ever fit
+        edge.offer(kind, envelope("meanwhile"))
+    edge.credit(WINDOW)
+    assert sent == []
+    assert edge.is_congested
+    assert (edge.depth, figures(edge).dropped) == (0, 1 + 3 * (CAPACITY + WINDOW))
+    edge.reopen()
+    assert sent == []
+    assert not edge.is_congested
+    edge.offer(REFUSE, envelope("afresh"))
+    assert [(each.sequence, each.message.id) for each in sent] == [(1, "afresh")]
+
+
+def test_what_may_not_be_lost_waits_for_the_successor_until_the_edge_is_full():
+    sent = []
+    edge = OutgoingEdge("b", sent.append, WINDOW, is_resending=True)
+    edge.reopen()
+    edge.offer(REFUSE, envelope("under way"))
+    edge.close()
+    sent.clear()
+    for number in range(CAPACITY):
+        edge.offer(REFUSE, envelope(str(number)))
+    with pytest.raises(EdgeFullError):
+        edge.offer(REFUSE, envelope("over"))
+    assert sent == []
+    edge.reopen()
+    assert ids(sent) == ["under way", "0", "1", "2"]
 
 
 def test_nothing_is_sent_again_where_that_would_do_harm():

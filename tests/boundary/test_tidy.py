@@ -54,7 +54,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|home|root|Users)/[\w-]+")
 
 # Where alone a library may be imported; the layers are import-linter's business.
 HOMES = {
-    "thespian": ("python/openoutcry/actors/", "tests/actors/"),
+    "thespian": ("python/openoutcry/actors/", "tests/actors/", "tests/reference/"),
     "ccxt": ("python/openoutcry/exchanges/", "tests/exchanges/"),
     "openoutcry._core": ("python/openoutcry/native.py", "tests/native/"),
 }

@@ -68,6 +68,40 @@ def test_a_stopped_actor_is_no_trouble_but_is_not_up():
     assert value_of(observer, "openoutcry_up") == 0
 
 
+def test_a_quarantined_actor_is_trouble_of_its_own_and_not_silent():
+    observer = Observer()
+    observer.observe(beat("risk", state="quarantined"), T0)
+    late = T0 + 10 * STALE_AFTER_NS  # nobody speaks for it any more
+    assert observer.troubles(late) == ("risk: quarantined",)
+    assert not observer.status(late)["actors"]["risk"]["is_silent"]
+    assert value_of(observer, "openoutcry_up", "risk") == 0
+    assert value_of(observer, "openoutcry_actor_state", "risk", "quarantined") == 1
+
+
+def test_status_says_who_is_silent_and_how_old_the_last_message_is():
+    observer = Observer()
+    observer.observe(beat("risk", last_message_ns=T0 - 250_000_000), T0)
+    observer.observe(beat("memory"), T0)
+    observer.observe(beat("strategy", last_message_ns=T0 + 5), T0)  # it came while the heartbeat was made
+    first, late = (observer.status(now_ns)["actors"] for now_ns in (T0, T0 + STALE_AFTER_NS + 1))
+    assert [each["last_message_age_ms"] for each in first.values()] == [250, None, 0]
+    assert [each["last_message_age_ms"] for each in late.values()] == [5250, None, 4999]
+    assert [each["is_silent"] for each in (first["risk"], late["risk"])] == [False, True]
+
+
+def test_the_figures_of_an_edge_carry_its_name():
+    observer = Observer()
+    edge = "risk/OrderIntent"
+    counters = {f"edge_{what}:{edge}": 1 for what in ("dropped", "conflated", "refused")}
+    gauges = {f"edge_depth:{edge}": 4, f"edge_age_seconds:{edge}": 0.5}
+    observer.observe(beat("strategy", counters=counters, gauges=gauges), T0)
+    assert value_of(observer, "openoutcry_edge_depth", "strategy", edge) == 4
+    assert value_of(observer, "openoutcry_edge_age_seconds", "strategy", edge) == 0.5
+    for what in ("dropped", "conflated", "refused"):
+        assert value_of(observer, f"openoutcry_edge_{what}_total", "strategy", edge) == 1
+    assert observer.status(T0)["actors"]["strategy"]["unknown_metrics"] == []
+
+
 def test_an_unknown_figure_is_counted_and_named_but_not_exported():
     observer = Observer()
     observer.observe(beat(counters={"gapss": 3}, gauges={"gaps": float("nan")}), T0)

@@ -1,12 +1,15 @@
 """A demo in a process of its own, watched and disturbed from outside, as an operator would."""
 
+import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,8 +22,11 @@ POLL_S = 0.05
 class Demo:
     """`openoutcry demo` with its own state folder; `command` for another command that runs the system."""
 
-    def __init__(self, state: Path, *arguments: str, command: tuple[str, ...] = ("demo",)) -> None:
+    def __init__(
+        self, state: Path, *arguments: str, command: tuple[str, ...] = ("demo",), environment=None
+    ) -> None:
         self.state = state
+        self.runtime = Path(tempfile.mkdtemp(prefix="oo-"))  # sockets want short paths
         line = [
             sys.executable,
             "-m",
@@ -36,7 +42,9 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"COLUMNS": "200"},
+            env=os.environ
+            | {"COLUMNS": "200", "OPENOUTCRY_SCENARIO": str(state), "XDG_RUNTIME_DIR": str(self.runtime)}
+            | (environment or {}),
         )
 
     def __enter__(self):
@@ -46,15 +54,29 @@ class Demo:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.communicate(timeout=60)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.communicate()
+        with contextlib.suppress(ValueError):  # they were read and closed
+            self.process.communicate()
+        shutil.rmtree(self.runtime, ignore_errors=True)
 
     def finish(self):
         """Wait for the end: (exit code, summary, what it said on stderr)."""
         out, err = self.process.communicate(timeout=WAIT_S)
         return self.process.returncode, json.loads(out) if out.strip() else {}, err
+
+    def left_behind(self):
+        """What is left of the run once it has ended: processes, and sockets with their folders."""
+        folders = [path.name for path in (self.runtime / "openoutcry").glob("*")]
+        return descendants_of_run(self.state) + folders
+
+    def wait_until_gone(self):
+        """Wait until nothing is left, however it ended."""
+        deadline = time.monotonic() + WAIT_S
+        while left := self.left_behind():
+            assert time.monotonic() < deadline, f"left behind: {left}"
+            time.sleep(POLL_S)
 
     def record(self):
         path = self.state / "runs" / "latest" / "run.json"
@@ -86,6 +108,20 @@ class Demo:
             )
             time.sleep(POLL_S)
         raise AssertionError(f"waited {WAIT_S} s for {what}; last status {self.status()}")
+
+
+def working_order(status):
+    """A sliced order takes seconds at this speed, so that a heartbeat sees it under way."""
+    return status.get("actors", {}).get("execution", {}).get("detail", {}).get("is_settled") is False
+
+
+def order_records(run_dir: Path) -> list[tuple[str, bytes]]:
+    """The order journal's records, oldest first: kind and JSON."""
+    connection = sqlite3.connect(f"file:{run_dir}/orders.sqlite?mode=ro", uri=True)
+    try:
+        return list(connection.execute("select kind, payload from events order by seq"))
+    finally:
+        connection.close()
 
 
 def decisions(run_dir: Path, kind: str) -> dict[str, bytes]:

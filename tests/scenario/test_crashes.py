@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
-from demo_process import Demo
+from demo_process import Demo, working_order
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -21,11 +22,6 @@ def restarted(role, before):
         return actor.get("pid") not in (None, before) and actor.get("state") == "running"
 
     return check
-
-
-def working_order(status):
-    """A sliced order takes seconds at this speed, so that a heartbeat sees it under way."""
-    return status.get("actors", {}).get("execution", {}).get("detail", {}).get("is_settled") is False
 
 
 def test_execution_killed_in_mid_order(tmp_path):
@@ -55,6 +51,69 @@ def test_every_other_actor_killed_in_turn(tmp_path):
     assert code == 0, (summary.get("problems"), err)
     assert summary["restarts"] == dict.fromkeys(roles, 1)
     assert summary["unreconciled"] == 0
+
+
+def test_an_actor_that_hangs_is_killed_and_replaced(tmp_path):
+    with Demo(tmp_path, "--speed", "8", "--synthetic", "--duration", "400", "--seed", "2") as demo:
+        victim = demo.wait_for(lambda status: pid_of(status, "strategy"), "the strategy")
+        os.kill(victim, signal.SIGSTOP)
+        status = demo.wait_for(
+            lambda status: status if restarted("strategy", victim)(status) else None, "another one"
+        )
+        assert not psutil.pid_exists(victim)
+        assert status["totals"]["actor_hangs"] == 1
+        code, summary, err = demo.finish()
+        assert code == 0, (summary.get("problems"), err)
+        assert summary["restarts"] == {"strategy": 1}
+        assert summary["unreconciled"] == 0
+        assert any("no sign of life" in text for text in summary["failures"])
+        assert demo.left_behind() == []
+
+
+CRASHING = """
+import ctypes, os, pathlib
+from openoutcry.models.moving_average_rsi import MovingAverageRsi
+from openoutcry.plugins.hooks import hookimpl
+
+
+class Crashing(MovingAverageRsi, frozen=True):
+    @property
+    def name(self):
+        return "crashing"
+
+    def classify(self, candles):
+        first = pathlib.Path(os.environ["CRASHED"])
+        if not first.exists():
+            first.touch()
+            ctypes.string_at(0)  # native code reads where nothing is
+        return super().classify(candles)
+
+
+@hookimpl
+def openoutcry_classifiers():
+    return {"crashing": Crashing}
+"""
+
+
+def test_a_segmentation_fault_in_native_code_is_noticed_and_survived(tmp_path):
+    site = tmp_path / "site"
+    information = site / "crashing_plugin-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: crashing-plugin\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[openoutcry]\ncrashing = crashing_plugin\n")
+    (site / "crashing_plugin.py").write_text(CRASHING)
+    config = tmp_path / "crashing.toml"
+    config.write_text('[[classifiers]]\nname = "crashing"\n[[classifiers]]\nname = "talib-patterns"\n')
+    crashed = tmp_path / "crashed"
+    market = ("--speed", "12", "--synthetic", "--duration", "300", "--seed", "2", "--config", str(config))
+    environment = {"PYTHONPATH": str(site), "CRASHED": str(crashed)}
+    with Demo(tmp_path / "state", *market, environment=environment) as demo:
+        code, summary, err = demo.finish()
+        assert crashed.exists()
+        assert code == 0, (summary.get("problems"), err)
+        assert summary["restarts"] == {"classification": 1}
+        assert summary["unreconciled"] == 0
+        assert demo.left_behind() == []
 
 
 def test_a_halt_from_outside_stops_orders_and_outlasts_the_run(tmp_path):

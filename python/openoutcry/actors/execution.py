@@ -16,7 +16,7 @@ from openoutcry.assembly import factory
 from openoutcry.assembly.paths import halt_latch
 from openoutcry.assembly.topology import EXECUTION
 from openoutcry.domain.control import Halt, ReportPosition
-from openoutcry.domain.errors import AmbiguousResultError, AuthenticationError, VenueError
+from openoutcry.domain.errors import AmbiguousResultError, AuthenticationError, HaltedError, VenueError
 from openoutcry.domain.message import Message
 from openoutcry.domain.orders import Accepted, Approved, CancelParent, Done, Fill, Rejected
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S, TimestampNs
@@ -41,6 +41,7 @@ SETTLE_TIMEOUT_S: Final = 15.0
 SETTLE_POLL_S: Final = 0.05
 RECONCILE_ATTEMPTS: Final = 5
 HELD_MESSAGES_MAX: Final = 1024
+HALT_POLL_S: Final = 0.02  # to withdraw what rests; nothing is sent from the moment the flag is set
 
 _COUNTED: Final[dict[type[Message], str]] = {
     Accepted: "orders_accepted",
@@ -68,6 +69,7 @@ class ExecutionActor(LoopActor):
         self._is_halted = False
         self._counters |= dict.fromkeys(("orders", "child_orders", *_COUNTED.values()), 0)
         self._held: list[Message] = []
+        self._late: dict[str, str] = {}  # approvals that the guard refused, by id, and why
         self._origins: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._state_of_connection = "connecting"
@@ -98,6 +100,7 @@ class ExecutionActor(LoopActor):
             await self._refuse_strangers()
             self._is_open = True
             self._opened.set()
+            self.spawn(self._watch_halt(), "halt")
             held, self._held = self._held, []
             for message in held:
                 if self.state == "running" or not isinstance(message, Approved):
@@ -152,7 +155,7 @@ class ExecutionActor(LoopActor):
                 if not self.journal.knows_parent(message.id):
                     self._origins[message.id] = self._origin_ns
                     self.count("orders")
-                self._perform(self.desk.on_approved(message, now_ns))
+                self._perform(self.desk.on_approved(message, now_ns, refusal=self._late.pop(message.id, "")))
             case CancelParent():
                 self._perform(self.desk.on_cancel(message, now_ns))
             case Halt():
@@ -162,9 +165,21 @@ class ExecutionActor(LoopActor):
             case _:
                 super().handle(message, now_ns)
 
-    def tick(self, now_ns: TimestampNs) -> None:
+    def refuse(self, message: Message, reason: str, now_ns: TimestampNs) -> None:
+        """An approval that came too late is ended, so that risk frees what it had reserved for it."""
+        if isinstance(message, Approved):
+            self._late[message.id] = reason
+            self.handle(message, now_ns)
+
+    async def _watch_halt(self) -> None:
         """A halt may be armed from outside, by a process that sends no message: withdraw what rests."""
-        if self._is_open and not self._is_halted and self.latch.is_armed():
+        while not self._is_halted:
+            await asyncio.sleep(HALT_POLL_S)
+            self._guarded("halt", self._look_at_halt)
+
+    def _look_at_halt(self) -> None:
+        now_ns = wall_ns()
+        if not self._is_halted and self.latch.is_armed():
             record = self.latch.read()
             reason = record.reason if record is not None else "armed"
             self._take_halt(Halt(id=f"halt:{now_ns}", reason=reason, by="latch", at_ns=now_ns), now_ns)
@@ -237,8 +252,10 @@ class ExecutionActor(LoopActor):
                 await self._query(command)
 
     async def _submit(self, order: SubmitOrder) -> None:
-        if self.latch.is_armed():  # the last look before the socket
-            self._learn(self._failed(order, ambiguous=False, code=0, reason="the halt is armed"))
+        try:
+            self.latch.permit()  # the last look before the socket, in the core
+        except HaltedError as error:
+            self._learn(self._failed(order, ambiguous=False, code=0, reason=str(error)))
             return
         origin_ns = self._origins.pop(order.parent_id, 0)
         sent_ns = time.monotonic_ns()

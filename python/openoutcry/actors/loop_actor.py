@@ -1,46 +1,37 @@
-"""An actor with an event loop of its own, for those that hold connections.
+"""An actor with an event loop, for those that hold connections. Its handlers may be coroutines.
 
-Everything the role does happens on the loop's thread, one thing at a time; the actor's thread only carries
-messages in and out. A socket pair wakes it: Thespian watches the reading end.
+On our own base the loop is the actor's: messages, timers and coroutines take turns on one thread. On
+Thespian's own bases the loop has a thread beside the actor's, which only carries messages in and out.
 """
 
 import asyncio
-import contextlib
+import inspect
 import os
-import socket
-import threading
 import time
-from collections import deque
-from collections.abc import Coroutine
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import thespian.actors as thespian
 
-from openoutcry.actors.actor import Actor
+from openoutcry.actors.actor import Actor, loop_of
 from openoutcry.actors.edge import EdgeFullError
-from openoutcry.actors.protocol import Envelope
+from openoutcry.actors.loop_thread import LoopThread
+from openoutcry.actors.protocol import Configure, Envelope
 from openoutcry.domain.message import Message
-
-_WAKE_BYTES: Final = 4096
-_CLOSE_TIMEOUT_S: Final = 5.0
 
 
 class LoopActor(Actor):
     """A subclass writes `async run()`, which works until it is cancelled, and its handlers as usual.
 
     `start` runs `run` as a task. An error in it is reported and ends the process, so that the supervisor
-    restarts the actor with a clean state.
+    restarts the actor with a clean state. While a handler that is a coroutine waits, others run.
     """
+
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self) -> None:
         super().__init__()
-        self._outbox: deque[tuple[Message, int, int] | None] = deque()
-        self._wake_receiver, self._wake_sender = socket.socketpair()
-        self._wake_receiver.setblocking(False)
-        self._wake_sender.setblocking(False)
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve_loop, name="loop", daemon=True)
-        self._thread.start()
+        self._thread: LoopThread | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> None:
@@ -51,7 +42,7 @@ class LoopActor(Actor):
         del reason
         return 0
 
-    # -- on the loop's thread ------------------------------------------------------------------
+    # -- on the loop ---------------------------------------------------------------------------
 
     def start(self) -> None:
         """Run `run`."""
@@ -81,83 +72,106 @@ class LoopActor(Actor):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(task.get_name(), error)
-            self._outbox.append(None)  # after the report: end the process
-            self._wake()
+            self.leave()
+
+    async def linger(self) -> None:
+        """Cancel what runs and wait for it: a connection is closed, a journal is released."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def leave(self) -> None:
+        """End the process when all that runs has ended: a successor must find journal and venue free."""
+        task = self.loop.create_task(self.linger(), name="linger")
+        task.add_done_callback(lambda _: self._on_actor(super(LoopActor, self).leave))
 
     def publish(self, message: Message) -> None:
-        """Queue a message for the actor's thread, which sends it."""
-        now = time.monotonic_ns()
-        self._outbox.append((message, now, self._origin_ns or now))
-        self._wake()
+        """Send a message along its edges. A full edge that may lose nothing ends the process at once.
 
-    # -- on the actor's thread -----------------------------------------------------------------
+        It starts again from the journal: to go on as if the message had been sent would be wrong.
+        """
+        now = time.monotonic_ns()
+        origin_ns = self._origin_ns or now
+        if self._thread is None:
+            self._transmit_or_die(message, now, origin_ns)
+        else:
+            self._on_actor(lambda: self._transmit_or_die(message, now, origin_ns))
+
+    def _transmit_or_die(self, message: Message, created_ns: int, origin_ns: int) -> None:
+        try:
+            self.transmit(message, created_ns, origin_ns)
+        except EdgeFullError:
+            os._exit(os.EX_SOFTWARE)
+
+    def hand_over(self, message: Message) -> Any:
+        """Call the handler; one that is a coroutine runs as a task."""
+        result = super().hand_over(message)
+        if inspect.iscoroutine(result):
+            self.spawn(result, type(message).__name__)
+
+    # -- between the loop and the actor's thread, where there are two ---------------------------
+
+    def _configure(self, message: Configure, sender: Any) -> None:
+        loop = loop_of(self)
+        if loop is None:
+            self._thread = LoopThread()
+            loop = self._thread.loop
+        self.loop = loop
+        super()._configure(message, sender)
+
+    def _on_actor(self, action: Callable[[], None]) -> None:
+        if self._thread is None:
+            action()
+        else:
+            self._thread.on_actor(action)
+
+    def _on_loop(self, what: str, action: Callable[..., Any], *arguments: Any) -> None:
+        """Do something where the role's state is; an error is reported like a handler's."""
+
+        def act() -> None:
+            try:
+                action(*arguments)
+            except Exception as error:  # noqa: BLE001  see above
+                self.fail(what, error)
+
+        if self._thread is None:
+            act()
+        else:
+            self._thread.on_loop(act)
 
     def dispatch(self, envelope: Envelope) -> None:
         """Hand a message to the loop."""
-        self.loop.call_soon_threadsafe(self._dispatch_on_loop, envelope)
+        self._on_loop(type(envelope.message).__name__, super().dispatch, envelope)
 
-    def _dispatch_on_loop(self, envelope: Envelope) -> None:
-        try:
-            super().dispatch(envelope)
-        except Exception as error:  # noqa: BLE001  reported, like any handler's error
-            self.fail(type(envelope.message).__name__, error)
+    def turn_away(self, message: Message, reason: str) -> None:
+        """Refuse a message where it would have been handled."""
+        self._on_loop(type(message).__name__, super().turn_away, message, reason)
 
     def report_health(self) -> None:
-        """Figures are read on the loop's thread, where they change."""
-        self.loop.call_soon_threadsafe(self._report_health_on_loop)
-
-    def _report_health_on_loop(self) -> None:
-        try:
-            super().report_health()
-        except Exception as error:  # noqa: BLE001  reported, like any handler's error
-            self.fail("heartbeat", error)
+        """Figures are read where they change."""
+        self._on_loop("heartbeat", super().report_health)
 
     def rewired(self) -> None:
         """Let the loop tell what others need to know."""
-        self.loop.call_soon_threadsafe(self.rewired_on_loop)
+        self._on_loop("rewired", self.rewired_on_loop)
 
     def rewired_on_loop(self) -> None:
-        """Somebody was (re)started; runs on the loop's thread."""
+        """Somebody was (re)started; runs where the role's state is."""
+
+    def _guardian_lost(self, *, is_admin: bool) -> None:
+        self._on_loop("orphaned", lambda: super(LoopActor, self)._guardian_lost(is_admin=is_admin))
 
     def receive_other(self, message: Any, sender: Any) -> None:
-        """Drain what the loop wants sent."""
+        """Do what the loop's thread asked for."""
         del sender
-        if isinstance(message, thespian.WatchMessage):
-            self._drain()
+        if self._thread is not None and isinstance(message, thespian.WatchMessage):
+            self._thread.drain()
 
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # one byte may stand for many messages
-            self._wake_receiver.recv(_WAKE_BYTES)
-        while self._outbox:
-            entry = self._outbox.popleft()
-            if entry is None:  # in order: Thespian first sends what was said before, the report included
-                self.send(self.myAddress, thespian.ActorExitRequest())
-                return
-            try:
-                self.transmit(*entry)
-            except EdgeFullError:
-                os._exit(os.EX_SOFTWARE)
-
-    def _watch(self) -> Any:
-        return thespian.ThespianWatch([self._wake_receiver.fileno()])
-
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # a wake-up is already waiting
-            self._wake_sender.send(b"\0")
-
-    def _serve_loop(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+    def watched(self) -> Any:
+        """The end of the pipe that wakes this thread."""
+        return None if self._thread is None else self._thread.watched()
 
     def close(self) -> None:
-        """Cancel what runs on the loop and end its thread."""
-
-        async def cancel_all() -> None:
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-        with contextlib.suppress(TimeoutError):  # the process ends anyway
-            asyncio.run_coroutine_threadsafe(cancel_all(), self.loop).result(_CLOSE_TIMEOUT_S)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(_CLOSE_TIMEOUT_S)
+        """Let what runs end; on our own base the transport waits for `linger` afterwards."""
+        if self._thread is not None:
+            self._thread.close(self.linger)

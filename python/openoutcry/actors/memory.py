@@ -2,7 +2,7 @@
 
 from openoutcry.actors.actor import Actor
 from openoutcry.assembly import factory
-from openoutcry.assembly.topology import MEMORY
+from openoutcry.assembly.topology import EXECUTION, MEMORY
 from openoutcry.domain.control import CandleHistory, ReplayCandles
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import TimestampNs
@@ -38,6 +38,15 @@ class MemoryActor(Actor):
         self.journal.flush()  # what is acknowledged is not sent again: it must be written
         super()._acknowledge(source)
 
+    def stop(self, reason: str) -> None:
+        """Write the rest. Without a supervisor, not before execution has ended: its last words are kept."""
+        if self.is_orphan and self.is_alive(EXECUTION):
+            self.state = "running"
+            return
+        del reason
+        self.journal.flush()
+        self.stopped()
+
     def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:
         """What was written."""
         journal = self.journal
@@ -51,12 +60,8 @@ class MemoryActor(Actor):
     def tick(self, now_ns: TimestampNs) -> None:
         """Write what has waited long enough."""
         self.journal.on_timer(now_ns)
-
-    def stop(self, reason: str) -> None:
-        """Write the rest."""
-        del reason
-        self.journal.flush()
-        self.stopped()
+        if self.is_orphan and self.state == "running":
+            self.stop("the supervisor is gone")
 
     def close(self) -> None:
         """Close the journal."""

@@ -2,7 +2,7 @@
 
 from openoutcry.actors.actor import Actor
 from openoutcry.assembly import factory
-from openoutcry.assembly.topology import MONITORING, ROLES
+from openoutcry.assembly.topology import EXECUTION, MONITORING, ROLES
 from openoutcry.domain.control import Heartbeat
 from openoutcry.domain.units import TimestampNs
 
@@ -21,6 +21,19 @@ class MonitoringActor(Actor):
     def handle_Heartbeat(self, message: Heartbeat, now_ns: TimestampNs) -> None:  # noqa: N802  found by name
         """Keep an actor's latest figures."""
         self.observer.observe(message, now_ns)
+
+    def tick(self, now_ns: TimestampNs) -> None:
+        """Without a supervisor, watch until execution has ended."""
+        del now_ns
+        if self.is_orphan and self.state == "running":
+            self.stop("the supervisor is gone")
+
+    def stop(self, reason: str) -> None:
+        """End, but not while an orphaned execution is still at work."""
+        if self.is_orphan and self.is_alive(EXECUTION):
+            self.state = "running"
+        else:
+            super().stop(reason)
 
     def close(self) -> None:
         """Stop serving."""

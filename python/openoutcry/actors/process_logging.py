@@ -6,16 +6,19 @@ module is imported before that happens (the transport's module imports it), so i
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from openoutcry.monitoring.logs import LogLevel, configure_logging
+if TYPE_CHECKING:
+    from openoutcry.monitoring.logs import LogLevel
 
 _ROOT: Final = logging.root
 _MANAGER: Final = logging.Logger.manager
 
 
-def log_to(path: Path, *, level: LogLevel, role: str, run_id: str) -> None:
+def log_to(path: Path, *, level: "LogLevel", role: str, run_id: str) -> None:
     """Log to the run's file, whatever Thespian did to the process's loggers."""
+    from openoutcry.monitoring.logs import configure_logging  # noqa: PLC0415  Thespian's own processes need it not
+
     theirs = logging.Logger.manager
     logging.root = logging.Logger.root = _ROOT
     logging.Logger.manager = _MANAGER

@@ -8,7 +8,7 @@ from openoutcry.assembly.paths import halt_latch
 from openoutcry.assembly.topology import EXECUTION, RISK
 from openoutcry.domain.control import ReportPosition
 from openoutcry.domain.message import Message
-from openoutcry.domain.orders import Accepted, Approved, Done, Fill, Refused, Rejected
+from openoutcry.domain.orders import Accepted, Approved, Done, Fill, OrderIntent, Refused, Rejected
 from openoutcry.domain.units import TimestampNs
 
 
@@ -39,8 +39,33 @@ class RiskActor(Actor):
         for symbol in self.settings.symbols:
             self.publish(ReportPosition(id=f"report-position:{symbol}:{self.restarts}", symbol=symbol))
 
+    def refuse(self, message: Message, reason: str, now_ns: TimestampNs) -> None:
+        """A wish that came too late is refused; the strategy may wish anew."""
+        if isinstance(message, OrderIntent):
+            self._turn_down(message, reason, "", "", now_ns)
+
+    def _turn_down(
+        self, intent: OrderIntent, check: str, limit: str, value: str, now_ns: TimestampNs
+    ) -> None:
+        self.count(f"intents_refused:{check}")
+        self.publish(
+            Refused(
+                id=f"{intent.id}:refused:{check}",
+                cause_id=intent.id,
+                symbol=intent.symbol,
+                intent_id=intent.id,
+                check=check,
+                limit=limit,
+                value=value,
+                at_ns=now_ns,
+            )
+        )
+
     def handle(self, message: Message, now_ns: TimestampNs) -> None:
-        """Let the officer decide."""
+        """Let the officer decide, unless execution is too far behind to be given anything new."""
+        if isinstance(message, OrderIntent) and self.is_congested(EXECUTION):
+            self._turn_down(message, "back_pressure", "a window of messages", "more wait", now_ns)
+            return
         if isinstance(message, (Accepted, Rejected, Fill, Done)):
             self._unconfirmed.pop(message.parent_id, None)
         for answer in self.decider.decide(message, now_ns):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from openoutcry.assembly.transport_settings import TransportSettings
 from openoutcry.domain.errors import ConfigurationError, OpenOutcryError
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S
 from openoutcry.exchanges.venue_settings import VenueSettings
@@ -115,6 +116,7 @@ class Settings(_Section, frozen=True):
     execution: ExecutionSettings = ExecutionSettings(answer_timeout_ns=15 * NS_PER_S)
     journal: JournalSettings = JournalSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    transport: TransportSettings = TransportSettings()
     paths: PathSettings = PathSettings()
 
     def feed_of(self, symbol: str) -> FeedSettings:

@@ -13,8 +13,11 @@ from openoutcry.domain.control import (
     Failure,
     Halt,
     Heartbeat,
+    Pulse,
     ReplayCandles,
     ReportPosition,
+    Start,
+    Stop,
     Stopped,
 )
 from openoutcry.domain.market import CandleClosed, MarketAlert, VenueStatus
@@ -31,6 +34,7 @@ from openoutcry.domain.orders import (
     Refused,
     Rejected,
 )
+from openoutcry.domain.units import NS_PER_S
 
 Role = str
 
@@ -58,13 +62,18 @@ class Policy(Enum):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """Messages of one kind from one role to another. At most `capacity` of the pair are under way at once."""
+    """Messages of one kind from one role to another.
+
+    `capacity` of them may wait at the sender, beside what the pair has under way. `lifetime_ns` after it was
+    sent (wall clock) a message is refused by its receiver; 0 is for ever.
+    """
 
     source: Role
     message: type[Message]
     destination: Role
     policy: Policy
     capacity: int = 256
+    lifetime_ns: int = 0
 
 
 Row = tuple[Role, type[Message], tuple[Role, ...], Policy]
@@ -93,13 +102,26 @@ _ROWS: Final[tuple[Row, ...]] = (
     (MEMORY, Failure, (SUPERVISOR,), Policy.REFUSE),
     *((source, Stopped, (SUPERVISOR,), Policy.REFUSE) for source in ROLES),
     *((source, Heartbeat, (MONITORING,), Policy.CONFLATE) for source in ROLES if source != MONITORING),
+    *((source, Pulse, (SUPERVISOR,), Policy.CONFLATE) for source in ROLES),
+    (SUPERVISOR, Start, ROLES, Policy.REFUSE),
+    (SUPERVISOR, Stop, ROLES, Policy.REFUSE),
+    (SUPERVISOR, Halt, (EXECUTION, RISK, MEMORY), Policy.REFUSE),
+    (SUPERVISOR, VenueStatus, (RISK,), Policy.REFUSE),
+    (SUPERVISOR, Heartbeat, (MONITORING,), Policy.CONFLATE),
 )
 
+# What was wished or allowed so long ago is not done any more, whatever kept it: an order that arrives late is
+# refused. The news of orders, and halts, are never too old.
+_LIFETIMES_NS: Final[dict[type[Message], int]] = {OrderIntent: 5 * NS_PER_S, Approved: 5 * NS_PER_S}
+
 EDGES: Final[tuple[Edge, ...]] = tuple(
-    Edge(source, message, destination, policy)
+    Edge(source, message, destination, policy, lifetime_ns=_LIFETIMES_NS.get(message, 0))
     for source, message, destinations, policy in _ROWS
     for destination in destinations
 )
+
+# Every kind of message that travels between actors.
+KINDS: Final[frozenset[type[Message]]] = frozenset(edge.message for edge in EDGES)
 
 
 def edges_from(source: Role) -> dict[type[Message], tuple[Edge, ...]]:

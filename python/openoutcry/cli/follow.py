@@ -58,6 +58,7 @@ class Follow:
         return STOPPED
 
     def _look(self) -> dict[str, Any]:
+        self._session.check()
         replay = self._venue.status() if self._venue is not None else {}
         self.system = self._session.status() or self.system
         self._note_changes(replay)

@@ -106,6 +106,10 @@ class Session:
         """Where /metrics and /status are served."""
         return "http://{}:{}".format(*self._monitoring)
 
+    def check(self) -> None:
+        """Raises SystemFailedError if nobody looks after the actors any more."""
+        self._system.check()
+
     def status(self) -> dict[str, Any]:
         """What every actor said last. Empty if monitoring is being restarted."""
         connection = http.client.HTTPConnection(*self._monitoring, timeout=STATUS_TIMEOUT_S)

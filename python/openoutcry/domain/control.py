@@ -8,7 +8,7 @@ from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import TimestampNs
 
-ActorState = Literal["starting", "ready", "running", "stopping", "stopped", "failed"]
+ActorState = Literal["starting", "ready", "running", "stopping", "stopped", "failed", "quarantined"]
 
 
 class Start(Message, frozen=True, kw_only=True):
@@ -63,6 +63,13 @@ class Failure(Message, frozen=True, kw_only=True):
     handling: str
     error: str
     at_ns: TimestampNs
+
+
+class Pulse(Message, frozen=True, kw_only=True):
+    """An actor still takes its turns. The supervisor kills one whose pulse stops."""
+
+    role: str
+    pid: int
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):

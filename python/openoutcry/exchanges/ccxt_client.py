@@ -34,11 +34,16 @@ class _KeylessHistory:
         return super().sign(path, api, method, params or {}, *args)  # type: ignore[misc]  # ccxt's class is next
 
 
+def load_library() -> Any:
+    """ccxt.pro itself. Importing it takes seconds, so it is done where and when it is needed."""
+    import ccxt.pro  # noqa: PLC0415  see above
+
+    return ccxt.pro
+
+
 def open_client(settings: VenueSettings, credentials: Credentials | None = None) -> Any:
     """A ccxt.pro client; nothing is sent until it is used. Close it with `await client.close()`."""
-    import ccxt.pro  # noqa: PLC0415  importing ccxt takes seconds
-
-    venue_class = getattr(ccxt.pro, settings.venue)
+    venue_class = getattr(load_library(), settings.venue)
     tapped_class = type(f"Tapped{settings.venue.title()}", (RawTap, _KeylessHistory, venue_class), {})
     config: dict[str, Any] = {
         "timeout": settings.request_timeout_ms,

@@ -47,8 +47,20 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     _counter("actor_restarts", "Times the actor was restarted."),
     _counter("actor_failures", "Messages whose handler raised."),
     _counter("actor_duplicates", "Messages that came twice and were dropped."),
-    _counter("edge_dropped", "Messages dropped by a full edge whose policy allows it."),
-    _counter("edge_conflated", "Messages replaced by a newer one on a full edge."),
+    _counter("actor_late", "Messages that came after their deadline and were refused."),
+    _counter("actor_gaps", "Messages missing in the sequence between two actors."),
+    _counter("actor_hangs", "Times the actor was killed because it hung."),
+    _gauge("backlog_messages", "Messages the actor has received and not yet handled."),
+    # Edges, as their source sees them; the label is "destination/Kind".
+    _gauge("edge_depth", "Messages of an edge under way, or waiting to be sent.", "edge"),
+    _gauge("edge_age_seconds", "Age of the oldest message of an edge, under way or waiting.", "edge"),
+    _counter(
+        "edge_dropped",
+        "Messages dropped by a full edge whose policy allows it, or meant for a receiver that was gone.",
+        "edge",
+    ),
+    _counter("edge_conflated", "Messages replaced by a newer one on a full edge.", "edge"),
+    _counter("edge_refused", "Messages that a full edge refused, and told its sender so.", "edge"),
     # Market data.
     _counter("frames", "Frames applied to the book or the tape.", "channel"),
     _counter("candles", "Candles closed."),

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from openoutcry.domain.control import Heartbeat
-from openoutcry.domain.units import NS_PER_S, TimestampNs
+from openoutcry.domain.units import NS_PER_MS, NS_PER_S, TimestampNs
 from openoutcry.monitoring.catalogue import MAX_LABEL_VALUES, Metric, find
 from openoutcry.monitoring.latency import LatencyHistogram
 
 STALE_AFTER_NS: Final = 5 * NS_PER_S  # heartbeats come every second
 MAX_ROLES: Final = 64
+_LOST: Final = frozenset({"failed", "quarantined"})  # nobody restarts it
+_OVER: Final = _LOST | {"stopped"}  # no heartbeat is due
 
 
 class Sample(NamedTuple):
@@ -40,6 +42,10 @@ class _Seen:
             for hop, counts in self.heartbeat.latency_us.items():
                 self._latency_before.setdefault(hop, LatencyHistogram()).merge(counts)
         self.heartbeat, self.at_ns = heartbeat, now_ns
+
+    def is_silent(self, now_ns: int) -> bool:
+        """Whether a heartbeat is overdue."""
+        return now_ns - self.at_ns > STALE_AFTER_NS and self.heartbeat.state not in _OVER
 
     def counters(self) -> dict[str, float]:
         """Counts over all of the role's processes."""
@@ -81,11 +87,10 @@ class Observer:
         with self._lock:
             found = [f"{role}: no heartbeat yet" for role in self._expected if role not in self._seen]
             for role, seen in self._seen.items():
-                age_ns = now_ns - seen.at_ns
-                if seen.heartbeat.state == "failed":
-                    found.append(f"{role}: failed")
-                elif age_ns > STALE_AFTER_NS and seen.heartbeat.state != "stopped":
-                    found.append(f"{role}: no heartbeat for {age_ns / NS_PER_S:.0f} s")
+                if seen.heartbeat.state in _LOST:
+                    found.append(f"{role}: {seen.heartbeat.state}")
+                elif seen.is_silent(now_ns):
+                    found.append(f"{role}: no heartbeat for {(now_ns - seen.at_ns) / NS_PER_S:.0f} s")
         return tuple(found)
 
     def status(self, now_ns: TimestampNs) -> dict[str, Any]:
@@ -131,13 +136,16 @@ def _plain(key: str) -> str:
 
 def _actor(seen: _Seen, now_ns: int) -> dict[str, Any]:
     heartbeat = seen.heartbeat
+    last_ns = heartbeat.last_message_ns
     return {
         "state": heartbeat.state,
         "pid": heartbeat.pid,
         "restarts": heartbeat.restarts,
         "mailbox": heartbeat.mailbox,
         "rss_bytes": heartbeat.rss_bytes,
-        "heartbeat_age_ms": (now_ns - seen.at_ns) // 1_000_000,
+        "heartbeat_age_ms": (now_ns - seen.at_ns) // NS_PER_MS,
+        "is_silent": seen.is_silent(now_ns),
+        "last_message_age_ms": max(now_ns - last_ns, 0) // NS_PER_MS if last_ns else None,
         "counters": seen.counters(),
         "gauges": heartbeat.gauges,
         "unknown_metrics": _unknown(heartbeat),
@@ -153,7 +161,7 @@ def _samples(role: str, seen: _Seen, now_ns: int) -> Iterator[Sample]:
     heartbeat = seen.heartbeat
     age_ns = now_ns - seen.at_ns
     own: dict[str, float] = {
-        "up": age_ns <= STALE_AFTER_NS and heartbeat.state not in ("failed", "stopped"),
+        "up": not (heartbeat.state in _OVER or seen.is_silent(now_ns)),
         f"actor_state:{heartbeat.state}": 1,
         "heartbeat_age_seconds": age_ns / NS_PER_S,
         "mailbox_messages": heartbeat.mailbox,
