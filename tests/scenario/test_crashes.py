@@ -1,13 +1,16 @@
 """Processes are killed in the middle of a run; the run goes on and nothing is lost or doubled."""
 
+import itertools
+import json
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
-from demo_process import Demo, working_order
+from demo_process import Demo, decisions, working_order
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -38,10 +41,9 @@ def test_execution_killed_in_mid_order(tmp_path):
     assert summary["venue_open_orders"] == 0
 
 
-def test_every_other_actor_killed_in_turn(tmp_path):
-    roles = ("classification", "strategy", "risk", "memory", "monitoring", "ingestion")
-    arguments = ("--speed", "12", "--synthetic", "--duration", "500", "--seed", "2")
-    with Demo(tmp_path, *arguments, command=("run", "--paper")) as demo:
+def test_every_actor_killed_in_turn(tmp_path):
+    roles = ("classification", "strategy", "risk", "memory", "monitoring", "ingestion", "execution")
+    with Demo(tmp_path, "--speed", "12", "--synthetic", "--duration", "500", "--seed", "2") as demo:
         demo.wait_for(lambda status: status.get("totals", {}).get("fills", 0) >= 1, "a fill")
         for role in roles:
             victim = demo.wait_for(lambda status, role=role: pid_of(status, role), role)
@@ -51,6 +53,9 @@ def test_every_other_actor_killed_in_turn(tmp_path):
     assert code == 0, (summary.get("problems"), err)
     assert summary["restarts"] == dict.fromkeys(roles, 1)
     assert summary["unreconciled"] == 0
+    candles = decisions(Path(summary["journal_path"]).parent, "CandleClosed").values()
+    closed_ns = sorted(json.loads(each)["close_ns"] for each in candles)
+    assert {later - earlier for earlier, later in itertools.pairwise(closed_ns)} == {5 * 10**9}
 
 
 def test_an_actor_that_hangs_is_killed_and_replaced(tmp_path):

@@ -372,9 +372,11 @@ class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
 
     def report_health(self) -> None:
         """Let the role do what it does at every heartbeat, then send it."""
-        self.tick(wall_ns())
-        self.publish(Pulse(id=f"pulse:{self.role}:{self.restarts}", role=self.role, pid=os.getpid()))
-        self.heartbeat()
+        try:
+            self.tick(wall_ns())
+            self.heartbeat()
+        finally:  # one that fails at this still takes its turns
+            self.publish(Pulse(id=f"pulse:{self.role}:{self.restarts}", role=self.role, pid=os.getpid()))
 
     def heartbeat(self) -> None:
         """Tell monitoring how this actor is."""

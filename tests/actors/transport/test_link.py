@@ -395,6 +395,24 @@ def test_several_threads_send_while_the_loop_writes(station):
     outgoing.close()
 
 
+def test_the_loop_writes_what_waits_only_while_nobody_sends(station):
+    """It would else come between two parts of a frame, or overlook what is added at that moment."""
+    outgoing = station.connect()
+    station.send(outgoing, "x" * (8 << 20))
+    station.until(lambda: station.incoming)
+    waiting = outgoing.backlog_bytes
+    assert waiting
+    writer = threading.Thread(target=station.until, args=(lambda: not outgoing.backlog_bytes,))
+    with station.lock:
+        writer.start()
+        writer.join(0.2)  # in vain
+        assert writer.is_alive()
+        assert outgoing.backlog_bytes == waiting
+    writer.join()
+    station.until(lambda: station.come)
+    outgoing.close()
+
+
 class Pair(RuleBasedStateMachine):
     """Two ends in random turns: order is kept, nothing doubled; taken and untaken are what was sent."""
 

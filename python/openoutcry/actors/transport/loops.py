@@ -9,6 +9,10 @@ from typing import Any, Final
 
 EVENT_LOOP_VARIABLE: Final = "OPENOUTCRY_EVENT_LOOP"
 
+# libuv reads it once, at a process's first loop, and a fork inherits the answer: so before any loop is made.
+# The kernel thread of io_uring polls, and counts as one of ours: from then on children would be spawned.
+os.environ["UV_USE_IO_URING"] = "0"
+
 
 def new_loop(*, is_actor: bool) -> Any:
     """An actor's loop is uvloop's, unless the environment says otherwise."""

@@ -73,7 +73,6 @@ def enter(target: Callable[..., None], args: tuple[Any, ...]) -> None:
     from openoutcry.actors.transport.layer import ActorLayer  # noqa: PLC0415
     from openoutcry.actors.transport.unix import UnixTransport  # noqa: PLC0415
 
-    os.environ["UV_USE_IO_URING"] = "0"  # its kernel thread would count as one of ours, and polls
     multiprocCommon.MultiProcManager = ActorLayer
     try:
         target(*args)

@@ -449,7 +449,7 @@ class UnixTransport:
         timer = None
         if maximumDuration is not None:
             seconds = max(0.0, timePeriodSeconds(maximumDuration))
-            timer = self.loop.call_later(seconds, self._expire)
+            timer = self.loop.call_later(seconds, self._finish, Thespian__Run_Expired())
         try:
             with outside_of_any_loop():
                 while self._result is None:
@@ -471,10 +471,6 @@ class UnixTransport:
         if self.inbox:
             self._deliver_soon()
         self.on_drained()
-
-    def _expire(self) -> None:
-        self._deliver()  # without any time what is here already is delivered nevertheless
-        self._finish(Thespian__Run_Expired())
 
     def _finish(self, result: Any) -> None:
         if self._is_running and self._result is None:
