@@ -307,13 +307,14 @@ class Incoming:
         self._on_message = on_message
         self._on_closed = on_closed
         sock.setblocking(False)
-        loop.add_reader(sock.fileno(), self._readable)
+        loop.add_reader(sock.fileno(), self.read)
 
     def fileno(self) -> int:
         """The socket's descriptor."""
         return self._sock.fileno()
 
-    def _readable(self) -> None:
+    def read(self) -> None:
+        """Take what has come."""
         try:
             data = self._sock.recv(READ_BYTES)
         except BlockingIOError:
@@ -335,7 +336,7 @@ class Incoming:
     def _watch_again(self) -> None:
         if not self.is_closed and not self.is_paused:
             self._loop.remove_reader(self.fileno())
-            self._loop.add_reader(self.fileno(), self._readable)
+            self._loop.add_reader(self.fileno(), self.read)
 
     def _take_frame(self, kind: int, body: memoryview) -> None:
         if kind == codec.HELLO:
@@ -386,7 +387,7 @@ class Incoming:
         """Read again."""
         if self.is_paused and not self.is_closed:
             self.is_paused = False
-            self._loop.add_reader(self.fileno(), self._readable)
+            self._loop.add_reader(self.fileno(), self.read)
 
     def close(self) -> None:
         """Say what was taken, say goodbye, close."""
@@ -397,5 +398,5 @@ class Incoming:
         with contextlib.suppress(OSError):
             self._sock.send(codec.ack(self.taken) + codec.BYE_FRAME)
         self.is_closed = True
-        self._sock.close()
         self._on_closed(self)
+        self._sock.close()

@@ -27,7 +27,6 @@ from thespian.system.multiprocCommon import multiprocessCommon
 from thespian.system.timing import timePeriodSeconds
 from thespian.system.transport import (
     ExternalInterfaceTransportInit,
-    ReceiveEnvelope,
     SendStatus,
     Thespian__Run_Expired,
     Thespian__Run_HandlerResult,
@@ -41,8 +40,10 @@ import openoutcry.actors.process_logging  # noqa: F401  before Thespian takes th
 from openoutcry.actors.transport import address, codec
 from openoutcry.actors.transport.guardian import GuardianLost
 from openoutcry.actors.transport.link import Incoming, MailboxFullError, Outgoing, is_own_user
+from openoutcry.actors.transport.lookout import Lookout
 from openoutcry.actors.transport.loops import new_loop, outside_of_any_loop
 from openoutcry.actors.transport.processes import Endpoint, Processes, one_thread_of_algebra
+from openoutcry.actors.transport.received import Received
 from openoutcry.actors.transport.timers import Wakeups
 
 SYSTEM_BASE: Final = "multiprocUnixBase"
@@ -57,14 +58,6 @@ LOGGER_INSTANCE: Final = -1  # Thespian's number for the process that writes its
 
 class Clone:
     """Asks for one more transport of an outside process."""
-
-
-class Received(ReceiveEnvelope):  # type: ignore[misc]  # Thespian has no types
-    """A message and its sender. Thespian asks for its description at each message, even if it logs none."""
-
-    def identify(self) -> str:
-        """The kind of message and its sender; never the text of the message itself."""
-        return f"{type(self.message).__name__} from {self.sender}"
 
 
 class UnixTransport:
@@ -101,6 +94,7 @@ class UnixTransport:
         self._thread: int | None = None  # the one that runs the loop
         self._links: dict[str, Outgoing] = {}
         self._incoming: set[Incoming] = set()
+        self._lookout = Lookout() if isinstance(kind, Endpoint) and not self._is_admin else None
         self.inbox: deque[tuple[Any, Any, Incoming | None]] = deque()
         self._failed: deque[tuple[Any, Any]] = deque()
         self._watched: set[int] = set()
@@ -191,6 +185,7 @@ class UnixTransport:
         found = [self._listener.fileno(), self._claim]
         found += [link.fileno() for link in list(self._links.values())]
         found += [link.fileno() for link in self._incoming]
+        found += [self._lookout.fileno()] if self._lookout is not None else []
         return found + ([self._admin_lock] if self._is_admin else [])
 
     def childResetFileNumList(self) -> list[int]:  # noqa: N802
@@ -228,6 +223,8 @@ class UnixTransport:
         self._listener.close()
         for incoming in list(self._incoming):
             incoming.close()
+        if self._lookout is not None:
+            self._lookout.close()
         for link in self._links.values():
             link.close()
         self.set_watch([])
@@ -247,9 +244,17 @@ class UnixTransport:
             except OSError:
                 return
             if is_own_user(sock):
-                self._incoming.add(Incoming(sock, self.loop, self._on_message, self._incoming.discard))
+                link = Incoming(sock, self.loop, self._on_message, self._on_closed)
+                self._incoming.add(link)
+                if self._lookout is not None:
+                    self._lookout.add(link)
             else:
                 sock.close()
+
+    def _on_closed(self, link: Incoming) -> None:
+        self._incoming.discard(link)
+        if self._lookout is not None:
+            self._lookout.discard(link)
 
     def _on_message(self, link: Incoming, message: Any) -> None:
         if isinstance(message, codec.Undecodable):
@@ -278,15 +283,23 @@ class UnixTransport:
         self._is_delivery_due = False
         if not self._is_running or self._handler is TransmitOnly:
             return
+        link = None
         for _ in range(TURN_MESSAGES_MAX):
-            if not self.inbox or self._result is not None:
+            if self._result is not None or not (self.inbox or self._sees_more_after(link)):
                 break
-            self._hand_over(*self.inbox.popleft())
+            sender, message, link = self.inbox.popleft()
+            self._hand_over(sender, message, link)
         if self.inbox:
             self._deliver_soon()
         elif any(link.is_paused for link in self._incoming):
             for link in self._incoming:
                 link.resume()
+
+    def _sees_more_after(self, link: Incoming | None) -> bool:
+        """Whether more comes at once after a message of another process: before one goes to sleep."""
+        if link is None or self._lookout is None or not self._lookout.has_seen():
+            return False
+        return bool(self.inbox)  # it may have been a goodbye, or a part of a message
 
     def _hand_over(self, sender: Any, message: Any, link: Incoming | None) -> None:
         envelope = Received(sender, message)
