@@ -75,4 +75,11 @@ class UnixSystem:
 
 def gone(pid):
     """Wait until a process has gone, or is a zombie."""
-    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+    def has_gone():
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    until(has_gone)
