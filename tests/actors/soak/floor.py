@@ -48,6 +48,12 @@ class Leave:
         self.role = role
 
 
+def whole_lines(path):
+    """The lines that have an end: a write that crosses a page is seen in parts."""
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
 class Sender(Actor):
     role = RISK
 
@@ -75,7 +81,10 @@ class Receiver(Actor):
 
     def configure(self):
         path = self.run_dir / "taken"
-        self.known = set(path.read_text().split()) if path.exists() else set()
+        path.touch()
+        whole = "".join(f"{line}\n" for line in whole_lines(path))
+        os.truncate(path, len(whole))  # a kill may have torn the last line: that message was not taken
+        self.known = set(whole.split())
         self.file = path.open("a")
         return {}
 

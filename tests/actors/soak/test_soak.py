@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from floor import Floor, Leave, Look, Produce
+from floor import Floor, Leave, Look, Produce, whole_lines
 
 from openoutcry.actors.transport.address import SOCKET_DIR
 from openoutcry.actors.transport.unix import SYSTEM_BASE
@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         """Messages taken of each of the sender's lives; their numbers must be 0, 1, 2 and so on."""
         path = self.folder / "taken"
         found = {}
-        for line in path.read_text().splitlines() if path.exists() else ():
+        for line in whole_lines(path):
             epoch, number = map(int, line.split(":"))
             assert number == found.get(epoch, 0), f"message {number} of life {epoch} after {found.get(epoch)}"
             found[epoch] = number + 1
