@@ -6,7 +6,6 @@ actor outlive the one that looks after it (so an orphan ends its work and itself
 """
 
 import os
-import signal
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from openoutcry.actors.inbox import Inbox
 from openoutcry.actors.memory_use import MemoryUse
 from openoutcry.actors.process_logging import log_to
 from openoutcry.actors.protocol import Configure, Credit, Envelope, Ready, Wiring
+from openoutcry.actors.transport.faults import let_faults_kill
 from openoutcry.actors.transport.guardian import GuardianLost
 from openoutcry.assembly.paths import RunPaths
 from openoutcry.assembly.settings import Settings, decode_settings
@@ -37,7 +37,6 @@ HEARTBEAT_INTERVAL: Final = timedelta(milliseconds=500)
 ORPHAN_GRACE_S: Final = 120.0  # longer than the longest orderly end, which is execution's
 # They take a message twice without harm, and must miss none: a successor gets what a dead one may not have.
 RESENT_TO: Final = frozenset({EXECUTION, MEMORY})
-FAULT_SIGNALS: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 
 _log = structlog.get_logger("openoutcry.actor")
 
@@ -51,14 +50,18 @@ def wall_ns() -> TimestampNs:
     return TimestampNs(time.time_ns())
 
 
+def _transport_of(actor: Any) -> Any:
+    return getattr(getattr(actor, "_myRef", None), "transport", None)
+
+
 def loop_of(actor: Any) -> Any:
     """The event loop on which an actor's messages are handled; None on Thespian's own bases."""
-    return getattr(getattr(getattr(actor, "_myRef", None), "transport", None), "loop", None)
+    return getattr(_transport_of(actor), "loop", None)
 
 
 def waiting_for(actor: Any) -> int:
     """Messages that have arrived and wait for their turn; 0 on Thespian's own bases, which do not say."""
-    return len(getattr(getattr(getattr(actor, "_myRef", None), "transport", None), "inbox", ()))
+    return len(getattr(_transport_of(actor), "inbox", ()))
 
 
 class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
@@ -91,8 +94,7 @@ class Actor(thespian.Actor):  # type: ignore[misc]  # Thespian has no types
         self._counters: dict[str, float] = dict.fromkeys(("actor_failures", "actor_late"), 0)
         self._last_message_ns = TimestampNs(0)
         self._origin_ns = 0
-        for each in FAULT_SIGNALS:
-            signal.signal(each, signal.SIG_DFL)
+        let_faults_kill()
 
     @staticmethod
     def actorSystemCapabilityCheck(capabilities: Any, requirements: Any) -> bool:  # noqa: N802  Thespian's name

@@ -29,7 +29,7 @@ def take_snapshot(state_dir: Path, run: RunPaths) -> dict[str, Any]:
         MissingDataError: the run has no record that can be read.
     """
     record = read_record(run)
-    system = _ask(record) if not record.ended_ns else None
+    system = ask(record.monitoring_url, record.run_id) if not record.ended_ns else None
     return {
         "run_id": record.run_id,
         "at_ns": time.time_ns(),
@@ -63,9 +63,9 @@ def _is_alive(record: RunRecord) -> bool:
     return created_s <= record.started_ns / 1e9 + PID_CLOCK_SLACK_S
 
 
-def _ask(record: RunRecord) -> dict[str, Any] | None:
-    """What the running system says of itself; None if it does not answer, or another run does."""
-    place = urlsplit(record.monitoring_url)
+def ask(monitoring_url: str, run_id: str) -> dict[str, Any] | None:
+    """What a running system says of itself; None if it does not answer, or another run does."""
+    place = urlsplit(monitoring_url)
     if place.scheme != "http" or not place.hostname:
         return None
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=ANSWER_TIMEOUT_S)
@@ -76,4 +76,4 @@ def _ask(record: RunRecord) -> dict[str, Any] | None:
         return None
     finally:
         connection.close()
-    return answer if isinstance(answer, dict) and answer.get("run_id") == record.run_id else None
+    return answer if isinstance(answer, dict) and answer.get("run_id") == run_id else None

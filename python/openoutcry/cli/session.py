@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import http.client
-import json
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,11 +28,10 @@ from openoutcry.assembly.paths import (
 )
 from openoutcry.assembly.settings import Settings, check_names, config_hash
 from openoutcry.assembly.versions import versions
+from openoutcry.cli.run_snapshot import ask
 from openoutcry.domain.errors import HaltedError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.memory.database import WriterLock
-
-STATUS_TIMEOUT_S: Final = 2.0
 
 
 class Session:
@@ -112,15 +109,7 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """What every actor said last. Empty if monitoring is being restarted."""
-        connection = http.client.HTTPConnection(*self._monitoring, timeout=STATUS_TIMEOUT_S)
-        try:
-            connection.request("GET", "/status")
-            answer = json.loads(connection.getresponse().read())
-        except (OSError, http.client.HTTPException, ValueError):
-            return {}
-        finally:
-            connection.close()
-        return answer if isinstance(answer, dict) else {}
+        return ask(self.monitoring_url, self.paths.run_id) or {}
 
     def stop(self, reason: str) -> SystemStopped:
         """Stop every actor in order: nothing rests at the venue afterwards, and all is accounted for."""

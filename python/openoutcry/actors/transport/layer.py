@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import signal
 from typing import Any, Final
 
 import msgspec
@@ -10,11 +9,11 @@ import thespian.actors as thespian
 from thespian.system import multiprocCommon
 from thespian.system.transport import ReceiveEnvelope, SendStatus, TransmitIntent
 
+from openoutcry.actors.transport.faults import let_faults_kill
 from openoutcry.actors.transport.guardian import ORPHAN_GRACE_S, GuardianLost
 from openoutcry.actors.transport.link import MailboxFullError
 
 POISON_MESSAGES_MAX: Final = 1000  # kept for an actor that sends on and on to a full mailbox
-FAULT_SIGNALS: Final = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
 
 
 class ActorLayer(multiprocCommon.MultiProcManager):  # type: ignore[misc]  # Thespian has no types
@@ -24,8 +23,7 @@ class ActorLayer(multiprocCommon.MultiProcManager):  # type: ignore[misc]  # The
 
     def run(self) -> None:
         """Run the actor until it exits."""
-        for each in FAULT_SIGNALS:  # Thespian catches them, and a segmentation fault would spin for ever
-            signal.signal(each, signal.SIG_DFL)
+        let_faults_kill()
         super().run()
         linger = getattr(self.actorInst, "linger", None)
         if linger is not None:
