@@ -7,7 +7,7 @@ import time
 import pytest
 from staging import OURS, STOCK, eventually, held, trap
 
-from openoutcry.actors.actor import FAULT_SIGNALS
+from openoutcry.actors.transport.faults import FAULT_SIGNALS
 from openoutcry.actors.execution import ExecutionActor
 from openoutcry.actors.protocol import Envelope, Wiring
 from openoutcry.assembly.paths import RunPaths, RunRecord, write_record
