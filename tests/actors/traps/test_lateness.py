@@ -7,9 +7,9 @@ import time
 import pytest
 from staging import OURS, STOCK, eventually, held, trap
 
-from openoutcry.actors.transport.faults import FAULT_SIGNALS
 from openoutcry.actors.execution import ExecutionActor
 from openoutcry.actors.protocol import Envelope, Wiring
+from openoutcry.actors.transport.faults import FAULT_SIGNALS
 from openoutcry.assembly.paths import RunPaths, RunRecord, write_record
 from openoutcry.assembly.topology import RISK, ROLES, STRATEGY, SUPERVISOR
 from openoutcry.domain.instrument import Instrument
