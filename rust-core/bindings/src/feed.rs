@@ -2,7 +2,7 @@
 
 use openoutcry_engine::book::l2::L2Book;
 use openoutcry_engine::decode::Level;
-use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_product, parse_step};
+use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_step, parse_venue};
 use openoutcry_engine::tape::Candle;
 use openoutcry_engine::units::{Side, TimestampNs};
 use pyo3::prelude::*;
@@ -27,27 +27,30 @@ pub(crate) struct MarketFeed(feed::MarketFeed);
 )]
 impl MarketFeed {
     #[new]
-    #[pyo3(signature = (*, product, symbol, price_tick, size_step, candle_interval_ns, window_ticks = 16384,
-        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0))]
+    #[pyo3(signature = (*, venue = "binance", product = "spot", symbol, price_tick, size_step, candle_interval_ns,
+        window_ticks = 16384, depth = None, resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
+        venue: &str,
         product: &str,
         symbol: String,
         price_tick: &str,
         size_step: &str,
         candle_interval_ns: i64,
         window_ticks: usize,
+        depth: Option<usize>,
         resume_trade_id: i64,
         anomaly_window: usize,
         anomaly_threshold: f64,
     ) -> Result<Self, Error> {
         let settings = FeedSettings {
-            product: parse_product(product)?,
+            venue: parse_venue(venue, product)?,
             symbol,
             price_tick: parse_step("price_tick", price_tick)?,
             size_step: parse_step("size_step", size_step)?,
             candle_interval_ns,
             window_ticks,
+            depth,
             resume_trade_id,
             anomaly_window,
             anomaly_threshold,
@@ -113,6 +116,22 @@ impl MarketFeed {
             .collect()
     }
 
+    /// Breaches of the venue's rule since the last call: (frame, received_ns, kind, what was wrong).
+    fn take_violations(&mut self) -> Vec<(u64, i64, &'static str, String)> {
+        let violations = self.0.take_violations().into_iter();
+        violations
+            .map(|violation| {
+                let kind = violation.kind.name();
+                (
+                    violation.frame,
+                    violation.received_ns.0,
+                    kind,
+                    violation.what,
+                )
+            })
+            .collect()
+    }
+
     /// The freshest touch, of the book or of a newer bookTicker.
     fn top(&self) -> Option<(i64, i64, i64, i64)> {
         self.0
@@ -156,6 +175,24 @@ impl MarketFeed {
     #[getter]
     fn needs_snapshot(&self) -> bool {
         self.0.needs_snapshot()
+    }
+
+    /// The book must be subscribed anew: the venue sends it whole only then.
+    #[getter]
+    fn needs_resubscription(&self) -> bool {
+        self.0.needs_resubscription()
+    }
+
+    /// Updates after which the book was not the venue's by its checksum.
+    #[getter]
+    fn checksum_mismatches(&self) -> u64 {
+        self.0.checksum_mismatches()
+    }
+
+    /// Frames applied so far, malformed ones included.
+    #[getter]
+    fn frames(&self) -> u64 {
+        self.0.frames()
     }
 
     /// The hole in the trade tape as (first missing id, last missing id), or None.

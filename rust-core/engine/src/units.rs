@@ -9,8 +9,9 @@ pub const NS_PER_S: i64 = 1_000_000_000;
 
 /// Most decimals a [`Step`] may have: 10^18 still fits a `u64`.
 const MAX_STEP_DECIMALS: usize = 18;
-/// The largest count of steps: up to 2^53 integers are exact as floats too, and sums stay far from overflow.
-pub const MAX_COUNT: i64 = 1 << 53;
+/// The largest count of steps. The sum of a hundred fits an `i64`; beyond 2^53 a feature of it is rounded. Less
+/// would not do: a level of 112,716,000 XRP with eight decimals was seen.
+pub const MAX_COUNT: i64 = 1 << 56;
 
 /// A price as a count of the instrument's smallest price difference.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

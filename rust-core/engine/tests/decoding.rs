@@ -1,9 +1,12 @@
 //! Decoding: exact where it succeeds, an error where it cannot be, and never a panic.
 
 use openoutcry_engine::decode::binance::{Decoder, Product};
+use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::decode::{DecodeError, Event, Level};
 use openoutcry_engine::feed::{FeedSettings, MarketFeed};
-use openoutcry_engine::units::{DecimalError, PriceTicks, Side, SizeLots, Step, TimestampNs};
+use openoutcry_engine::units::{
+    DecimalError, MAX_COUNT, PriceTicks, Side, SizeLots, Step, TimestampNs,
+};
 use proptest::prelude::*;
 
 const DEPTH: &str = r#"{"e":"depthUpdate","E":1700000000100,"s":"BTCUSDT","U":11,"u":13,"b":[["100.10","1.5"],["99.00","0"]],"a":[["100.20","0.25"]]}"#;
@@ -373,11 +376,12 @@ fn reordered(frame: &str, order: &[usize]) -> String {
 
 fn feed(product: Product) -> MarketFeed {
     MarketFeed::new(&FeedSettings {
-        product,
+        venue: Venue::Binance(product),
         symbol: "BTCUSDT".to_owned(),
         price_tick: step("0.01"),
         size_step: step("0.00001"),
         candle_interval_ns: 1_000_000_000,
+        depth: None,
         window_ticks: 128,
         resume_trade_id: 0,
         anomaly_window: 10,
@@ -409,7 +413,7 @@ proptest! {
                 prop_assert_eq!(grid.count(grid.text(count).as_bytes()), Ok(count));
             }
             Err(DecimalError::OffGrid) => prop_assert!(!value.is_multiple_of(one_step)),
-            Err(reason) => prop_assert!(reason == DecimalError::OutOfRange && value / one_step > 1 << 53),
+            Err(reason) => prop_assert!(reason == DecimalError::OutOfRange && value / one_step > MAX_COUNT as u128),
         }
     }
 

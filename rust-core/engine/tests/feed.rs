@@ -1,6 +1,7 @@
 //! The feed as a whole: sequence, tape, candles, alerts and freshness.
 
 use openoutcry_engine::decode::binance::Product;
+use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::feed::{FeedError, FeedSettings, FrameKind, MarketFeed, SettingsError};
 use openoutcry_engine::units::{Side, Step, TimestampNs};
 
@@ -9,11 +10,12 @@ const SECOND_MS: i64 = 1_000;
 
 fn settings(product: Product) -> FeedSettings {
     FeedSettings {
-        product,
+        venue: Venue::Binance(product),
         symbol: "BTCUSDT".to_owned(),
         price_tick: Step::parse("0.1").expect("a step"),
         size_step: Step::parse("0.001").expect("a step"),
         candle_interval_ns: 10_000_000_000,
+        depth: None,
         window_ticks: 128,
         resume_trade_id: 0,
         anomaly_window: 60,
@@ -550,6 +552,7 @@ fn bad_settings_are_refused() {
     );
     assert!(
         refused(FeedSettings {
+            depth: None,
             window_ticks: 0,
             ..good.clone()
         })

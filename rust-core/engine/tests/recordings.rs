@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use openoutcry_engine::book::l2::{DEFAULT_WINDOW_TICKS, L2Book};
 use openoutcry_engine::decode::binance::{Decoder, Product};
+use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::decode::{BookTicker, Event, Level};
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, split_line};
 use openoutcry_engine::tape::Candle;
@@ -124,11 +125,12 @@ impl Recording {
 
     fn resumed_feed(&self, resume_trade_id: i64) -> MarketFeed {
         MarketFeed::new(&FeedSettings {
-            product: self.product,
+            venue: Venue::Binance(self.product),
             symbol: self.symbol.to_owned(),
             price_tick: self.price_tick(),
             size_step: self.size_step(),
             candle_interval_ns: CANDLE_INTERVAL_NS,
+            depth: None,
             window_ticks: DEFAULT_WINDOW_TICKS,
             resume_trade_id,
             anomaly_window: 120,

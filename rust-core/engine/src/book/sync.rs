@@ -10,9 +10,15 @@
 //! On futures the venue's text asks `U <= snapshot <= u` of the first update. Its ids are shared by all
 //! instruments, so an id may lie between two updates of one instrument; `pu <= snapshot` says the same
 //! without refusing that.
+//!
+//! Other venues send the whole book in the stream, at its beginning: an update that `is_whole`. Every later one
+//! must follow the one before it; where the venue sends a checksum of its book, ours must have the same. What
+//! breaks a rule makes the book invalid until the venue has sent it whole again, for which it must be
+//! subscribed anew.
 
 use std::collections::VecDeque;
 
+use super::checksum::{ChecksumRule, LevelTexts};
 use super::l2::L2Book;
 use crate::decode::{DepthSnapshot, DepthUpdate};
 
@@ -34,6 +40,26 @@ pub enum UpdateOutcome {
     Gap,
     /// It would cross the book: the book is no longer valid and waits for a snapshot.
     Crossed,
+    /// After it the book is not the venue's by the venue's checksum: it is no longer valid.
+    Checksum,
+}
+
+/// Where the book's beginning comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joining {
+    /// From a snapshot that is asked for: updates wait for it.
+    Snapshot,
+    /// From the stream itself, once after each subscription.
+    Stream,
+}
+
+/// A venue's rules for a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookRules {
+    /// Where its beginning comes from.
+    pub joining: Joining,
+    /// The venue's checksum, if it sends one.
+    pub checksum: Option<ChecksumRule>,
 }
 
 /// What a snapshot did.
@@ -53,6 +79,10 @@ pub enum SnapshotOutcome {
 #[derive(Debug, Clone)]
 pub struct SyncedBook {
     book: L2Book,
+    joining: Joining,
+    texts: Option<LevelTexts>,
+    /// The stream was broken: the book has to be subscribed anew.
+    is_broken: bool,
     is_valid: bool,
     /// No update has followed the snapshot yet.
     is_fresh: bool,
@@ -61,13 +91,23 @@ pub struct SyncedBook {
     waiting_levels: usize,
     gaps: u64,
     crossed: u64,
+    checksum_mismatches: u64,
 }
 
 impl SyncedBook {
     /// An empty book that waits for updates and then a snapshot.
     pub fn new(window_ticks: usize) -> Self {
+        let (joining, checksum) = (Joining::Snapshot, None);
+        Self::with_rules(window_ticks, BookRules { joining, checksum })
+    }
+
+    /// An empty book of a venue with these rules.
+    pub fn with_rules(window_ticks: usize, rules: BookRules) -> Self {
         Self {
             book: L2Book::new(window_ticks),
+            joining: rules.joining,
+            texts: rules.checksum.map(LevelTexts::new),
+            is_broken: false,
             is_valid: false,
             is_fresh: false,
             last_id: 0,
@@ -75,6 +115,7 @@ impl SyncedBook {
             waiting_levels: 0,
             gaps: 0,
             crossed: 0,
+            checksum_mismatches: 0,
         }
     }
 
@@ -94,6 +135,11 @@ impl SyncedBook {
         !self.is_valid && !self.waiting.is_empty()
     }
 
+    /// True if the book must be subscribed anew: the stream sends it whole only then.
+    pub fn needs_resubscription(&self) -> bool {
+        self.is_broken
+    }
+
     /// The last update id in the book; zero before the first snapshot and after a reset.
     pub fn last_id(&self) -> i64 {
         self.last_id
@@ -109,14 +155,32 @@ impl SyncedBook {
         self.crossed
     }
 
+    /// Updates after which the book was not the venue's, so far.
+    pub fn checksum_mismatches(&self) -> u64 {
+        self.checksum_mismatches
+    }
+
     /// Forgets the book: the connection was lost.
     pub fn reset(&mut self) {
         self.invalidate();
         self.forget_waiting();
+        self.is_broken = false;
+    }
+
+    /// Something of the stream was lost: the book is no longer valid. False if it was not anyway.
+    pub fn lose(&mut self) -> bool {
+        let was_valid = self.is_valid;
+        self.gaps += u64::from(was_valid);
+        self.invalidate();
+        self.forget_waiting();
+        was_valid
     }
 
     /// Takes the stream's next update.
     pub fn on_update(&mut self, update: &DepthUpdate) -> UpdateOutcome {
+        if self.joining == Joining::Stream {
+            return self.on_stream_update(update);
+        }
         if !self.is_valid {
             return self.wait(update);
         }
@@ -173,6 +237,45 @@ impl SyncedBook {
         SnapshotOutcome::Joined
     }
 
+    /// Takes an update of a stream that brings its own beginning.
+    fn on_stream_update(&mut self, update: &DepthUpdate) -> UpdateOutcome {
+        if update.is_whole {
+            self.book.clear();
+            self.is_valid = true;
+            self.is_broken = false;
+        } else if !self.is_valid {
+            self.is_broken = true;
+            return UpdateOutcome::Waiting;
+        } else if update.previous_id != self.last_id {
+            self.gaps += 1;
+            self.invalidate();
+            return UpdateOutcome::Gap;
+        }
+        if !self.apply(update) {
+            return UpdateOutcome::Crossed;
+        }
+        if !self.is_the_venues(update) {
+            self.checksum_mismatches += 1;
+            self.invalidate();
+            return UpdateOutcome::Checksum;
+        }
+        UpdateOutcome::Applied
+    }
+
+    /// Takes an applied update's texts; false if the venue's checksum is another than theirs.
+    fn is_the_venues(&mut self, update: &DepthUpdate) -> bool {
+        let Some(texts) = &mut self.texts else {
+            return true;
+        };
+        let book = &mut self.book;
+        texts.apply(update, |side, level| {
+            book.set(side, level);
+        });
+        update
+            .checksum
+            .is_none_or(|checksum| checksum == texts.checksum())
+    }
+
     /// Applies an update that follows; false if the book was crossed by it and is no longer valid.
     #[inline]
     fn apply(&mut self, update: &DepthUpdate) -> bool {
@@ -193,6 +296,8 @@ impl SyncedBook {
     }
 
     fn invalidate(&mut self) {
+        // A stream that was broken stays so until it brings the whole book; a snapshot can be asked for.
+        self.is_broken = self.joining == Joining::Stream;
         self.is_valid = false;
         self.book.clear();
         self.last_id = 0;

@@ -5,7 +5,7 @@
 //! its fields.
 
 use super::grid::Grid;
-use super::json::{Raw, Scanner, quoted};
+use super::json::{Raw, Scanner, quoted, require, twice};
 use super::{BookTicker, DecodeError, DepthSnapshot, DepthUpdate, Event, Level, Trade};
 use crate::units::{PriceTicks, Side, Step, TimestampNs};
 
@@ -106,10 +106,7 @@ impl<'a> Fields<'a> {
     fn refuse_repeated(&self) -> Result<(), DecodeError> {
         match self.repeated {
             None => Ok(()),
-            Some((key, offset)) => Err(DecodeError::new(
-                format!("field {} comes twice", quoted(key)),
-                offset,
-            )),
+            Some((key, offset)) => Err(twice(key, offset)),
         }
     }
 }
@@ -373,7 +370,7 @@ impl Decoder {
         }
         let is_buyer_maker = require(fields.is_buyer_maker, "the maker's side")?.boolean("m")?;
         Ok(Trade {
-            id: positive(require(fields.trade_id, "the trade's id")?, "trade id")?,
+            id: require(fields.trade_id, "the trade's id")?.positive("trade id")?,
             price,
             size,
             taker: if is_buyer_maker {
@@ -437,19 +434,8 @@ fn is_nameless_ticker(fields: &Fields<'_>) -> bool {
     has_name || has_fields
 }
 
-fn require<'a>(field: Option<Raw<'a>>, name: &str) -> Result<Raw<'a>, DecodeError> {
-    field.ok_or_else(|| DecodeError::new(format!("{name} is missing"), 0))
-}
-
-fn positive(raw: Raw<'_>, field: &str) -> Result<i64, DecodeError> {
-    match raw.integer(field)? {
-        0 => Err(raw.error(field, "is zero")),
-        value => Ok(value),
-    }
-}
-
 fn time(raw: Raw<'_>, field: &str) -> Result<TimestampNs, DecodeError> {
-    let ms = positive(raw, field)?;
+    let ms = raw.positive(field)?;
     if ms > MAX_TIME_MS {
         return Err(raw.error(field, "is no time in milliseconds"));
     }

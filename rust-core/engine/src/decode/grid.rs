@@ -5,7 +5,7 @@
 //! at far round prices). Such sizes are rounded down to whole lots, but never to nothing, and counted. If they
 //! are common, the step is not the instrument's, and that is an error.
 
-use super::json::quoted;
+use super::json::{Raw, quoted};
 use super::{DecodeError, Level};
 use crate::units::{PriceTicks, SizeLots, Step};
 
@@ -71,6 +71,20 @@ impl Grid {
             return Ok(SizeLots(lots));
         }
         self.finer_size(lots, text, offset)
+    }
+
+    /// The price and the size of a trade, neither of them zero.
+    pub(super) fn traded(
+        &mut self,
+        price: Raw<'_>,
+        size: Raw<'_>,
+    ) -> Result<(PriceTicks, SizeLots), DecodeError> {
+        let ticks = self.price(price.string("price")?, price.offset)?;
+        let lots = self.size(size.string("size")?, size.offset)?;
+        if lots.is_zero() {
+            return Err(size.error("size", "is zero"));
+        }
+        Ok((ticks, lots))
     }
 
     #[cold]

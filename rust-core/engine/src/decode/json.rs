@@ -4,7 +4,7 @@ use super::grid::Grid;
 use super::{DecodeError, Level};
 
 /// Most levels a side in one message; the largest that Binance sends is 5,000.
-const MAX_LEVELS: usize = 100_000;
+pub(super) const MAX_LEVELS: usize = 100_000;
 /// How much of an offending text an error quotes.
 const MAX_QUOTED_BYTES: usize = 40;
 
@@ -31,9 +31,20 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// A number, whether the venue writes it as one or as a string.
+    pub(super) fn unquoted(self) -> &'a [u8] {
+        match self.text {
+            [b'"', inside @ .., b'"'] => inside,
+            number => number,
+        }
+    }
+
     /// A whole number that is not negative.
     pub(super) fn integer(self, field: &str) -> Result<i64, DecodeError> {
         let mut value = 0_i64;
+        if self.text.is_empty() {
+            return Err(self.error(field, "is not a whole number"));
+        }
         for byte in self.text {
             if !byte.is_ascii_digit() {
                 return Err(self.error(field, "is not a whole number"));
@@ -44,6 +55,14 @@ impl<'a> Raw<'a> {
                 .ok_or_else(|| self.error(field, "is out of range"))?;
         }
         Ok(value)
+    }
+
+    /// A whole number above zero.
+    pub(super) fn positive(self, field: &str) -> Result<i64, DecodeError> {
+        match self.integer(field)? {
+            0 => Err(self.error(field, "is zero")),
+            value => Ok(value),
+        }
     }
 
     /// `true` or `false`.
@@ -61,6 +80,16 @@ impl<'a> Raw<'a> {
             self.offset,
         )
     }
+}
+
+/// The error of a member that came twice.
+pub(super) fn twice(key: &[u8], offset: usize) -> DecodeError {
+    DecodeError::new(format!("field {} comes twice", quoted(key)), offset)
+}
+
+/// The value of a member that has to be there.
+pub(super) fn require<'a>(field: Option<Raw<'a>>, name: &str) -> Result<Raw<'a>, DecodeError> {
+    field.ok_or_else(|| DecodeError::new(format!("{name} is missing"), 0))
 }
 
 /// A cursor over JSON text.
@@ -174,6 +203,24 @@ impl<'a> Scanner<'a> {
                 return self.expect(b'}');
             }
         }
+    }
+
+    /// Takes an object; returns the values of the members named, and skips the others.
+    pub(super) fn members<const N: usize>(
+        &mut self,
+        names: [&str; N],
+    ) -> Result<[Option<Raw<'a>>; N], DecodeError> {
+        let mut values = [None; N];
+        self.object(|scanner, key| {
+            let value = scanner.value()?;
+            match names.iter().position(|name| name.as_bytes() == key) {
+                Some(place) if values[place].replace(value).is_some() => {
+                    Err(twice(key, value.offset))
+                }
+                _ => Ok(()),
+            }
+        })?;
+        Ok(values)
     }
 
     /// Visits the elements of an array; `element` must take the value.

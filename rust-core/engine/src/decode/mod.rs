@@ -1,8 +1,20 @@
 //! Venue wire frames to events, exactly: decimal text becomes ticks and lots without a float on the way.
 
 pub mod binance;
+pub mod bitstamp;
+pub mod bybit;
+pub mod coinbase;
 mod grid;
 mod json;
+pub mod kraken;
+mod message;
+pub mod okx;
+mod text;
+mod time;
+pub mod venue;
+
+pub use message::{Lost, Message};
+pub use text::{LevelText, MAX_TEXT_BYTES};
 
 use std::borrow::Cow;
 
@@ -51,6 +63,27 @@ pub struct DepthUpdate {
     pub bids: Vec<Level>,
     /// Changed asks, in the venue's order.
     pub asks: Vec<Level>,
+    /// The venue sent its whole book: it replaces what stood.
+    pub is_whole: bool,
+    /// The venue's checksum of its book after this update, if it sends one.
+    pub checksum: Option<u32>,
+    /// The text of each bid, for the checksum; empty where the venue has none.
+    pub bid_texts: Vec<LevelText>,
+    /// The text of each ask.
+    pub ask_texts: Vec<LevelText>,
+}
+
+impl DepthUpdate {
+    /// Forgets everything but the buffers.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+        self.bid_texts.clear();
+        self.ask_texts.clear();
+        (self.previous_id, self.first_id, self.last_id) = (0, 0, 0);
+        self.event_ns = TimestampNs::default();
+        (self.is_whole, self.checksum) = (false, None);
+    }
 }
 
 /// The whole book, to the depth that the venue gives, after the update `last_id`.

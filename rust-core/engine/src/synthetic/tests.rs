@@ -1,5 +1,6 @@
 use super::*;
 use crate::decode::binance::{Decoder, Product};
+use crate::decode::venue::Venue;
 use crate::decode::{BookTicker, Event};
 use crate::feed::{FeedSettings, MarketFeed};
 use crate::units::Step;
@@ -15,11 +16,12 @@ fn lines(seed: u64, seconds: i64) -> Vec<Vec<u8>> {
 
 fn feed() -> MarketFeed {
     MarketFeed::new(&FeedSettings {
-        product: Product::Spot,
+        venue: Venue::Binance(Product::Spot),
         symbol: "BTCUSDT".to_owned(),
         price_tick: Step::parse(PRICE_TICK).expect("a step"),
         size_step: Step::parse(SIZE_STEP).expect("a step"),
         candle_interval_ns: 10 * NS_PER_S,
+        depth: None,
         window_ticks: 16_384,
         resume_trade_id: 0,
         anomaly_window: 120,

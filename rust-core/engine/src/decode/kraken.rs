@@ -1,0 +1,300 @@
+//! Kraken's public frames, v1 (arrays) and v2 (objects): order book and trades.
+//!
+//! A book begins with a whole one. Its updates have no numbers, so the decoder counts them; each carries a
+//! checksum of the best ten levels, which is the only proof that none was lost. v1's whole book has none, v2's
+//! has. v1 writes its decimals as strings, v2 as numbers.
+
+use super::grid::Grid;
+use super::json::{Raw, Scanner, require};
+use super::text::TextSide;
+use super::{DecodeError, DepthUpdate, Message, Trade, time};
+use crate::units::{Side, Step, TimestampNs};
+
+/// Most elements of a v1 frame: channel number, two maps, channel name, pair.
+const V1_ELEMENTS_MAX: usize = 5;
+
+/// Decodes the frames of one instrument.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    symbol: Vec<u8>,
+    grid: Grid,
+    updates: i64,
+}
+
+impl Decoder {
+    /// A decoder for `symbol`, as `XBT/USD` in v1 and `BTC/USD` in v2.
+    pub fn new(symbol: &str, price_tick: Step, size_step: Step) -> Self {
+        Self {
+            symbol: symbol.as_bytes().to_vec(),
+            grid: Grid::new(price_tick, size_step),
+            updates: 0,
+        }
+    }
+
+    /// See [`super::venue::VenueDecoder::decode`].
+    ///
+    /// # Errors
+    /// The frame is malformed.
+    pub fn decode(&mut self, frame: &[u8], message: &mut Message) -> Result<(), DecodeError> {
+        let mut scanner = Scanner::new(frame);
+        match scanner.peek() {
+            Some(b'[') => self.v1(scanner, message),
+            Some(b'{') => self.v2(scanner, message),
+            _ => Ok(()),
+        }
+    }
+
+    // v1
+
+    fn v1(&mut self, mut scanner: Scanner<'_>, message: &mut Message) -> Result<(), DecodeError> {
+        let mut elements = [None; V1_ELEMENTS_MAX];
+        let mut count = 0;
+        scanner.array(|scanner| {
+            let offset = scanner.offset();
+            let Some(place) = elements.get_mut(count) else {
+                let what = format!("more than {V1_ELEMENTS_MAX} elements");
+                return Err(DecodeError::new(what, offset));
+            };
+            *place = Some(scanner.value()?);
+            count += 1;
+            Ok(())
+        })?;
+        scanner.expect_end()?;
+        let (first, second, channel, pair) = match elements {
+            [_, Some(content), Some(channel), Some(pair), None] => (content, None, channel, pair),
+            [_, Some(asks), Some(bids), Some(channel), Some(pair)] => {
+                (asks, Some(bids), channel, pair)
+            }
+            _ => return Err(DecodeError::new("fewer than 4 elements", 0)),
+        };
+        let (channel, pair) = (channel.string("channel")?, v1_pair(pair)?);
+        if !pair.eq(&self.symbol) {
+            return Ok(());
+        }
+        match channel {
+            b"trade" => self.v1_trades(first, message),
+            _ if channel.starts_with(b"book-") => self.v1_book(first, second, message),
+            _ => Ok(()),
+        }
+    }
+
+    /// An update's asks and bids may stand in two maps; the checksum is in the last.
+    fn v1_book(
+        &mut self,
+        first: Raw<'_>,
+        second: Option<Raw<'_>>,
+        message: &mut Message,
+    ) -> Result<(), DecodeError> {
+        let update = message.begin_update();
+        self.number(update);
+        for map in [Some(first), second].into_iter().flatten() {
+            let [whole_asks, whole_bids, asks, bids, checksum] =
+                Scanner::of(map).members(["as", "bs", "a", "b", "c"])?;
+            if whole_asks.is_some() || whole_bids.is_some() {
+                update.is_whole = true;
+                self.asks(update).push_pairs(require(whole_asks, "`as`")?)?;
+                self.bids(update).push_pairs(require(whole_bids, "`bs`")?)?;
+            }
+            if let Some(asks) = asks {
+                update.event_ns = update.event_ns.max(newest_time(asks)?);
+                self.asks(update).push_pairs(asks)?;
+            }
+            if let Some(bids) = bids {
+                update.event_ns = update.event_ns.max(newest_time(bids)?);
+                self.bids(update).push_pairs(bids)?;
+            }
+            if let Some(checksum) = checksum {
+                update.checksum = Some(unsigned(checksum, "c")?);
+            }
+        }
+        if !update.is_whole && update.checksum.is_none() {
+            return Err(DecodeError::new(
+                "the checksum `c` is missing",
+                first.offset,
+            ));
+        }
+        Ok(())
+    }
+
+    fn v1_trades(&mut self, trades: Raw<'_>, message: &mut Message) -> Result<(), DecodeError> {
+        Scanner::of(trades).array(|scanner| {
+            let mut fields = [None; 4];
+            let mut place = 0;
+            scanner.array(|scanner| {
+                let value = scanner.value()?;
+                if let Some(field) = fields.get_mut(place) {
+                    *field = Some(value);
+                }
+                place += 1;
+                Ok(())
+            })?;
+            let [price, size, time, taker] = fields;
+            let time = require(time, "the trade's time")?;
+            let taker = require(taker, "the taker's side")?;
+            let (price, size) = self.grid.traded(
+                require(price, "the trade's price")?,
+                require(size, "the trade's size")?,
+            )?;
+            let trade_ns = time::seconds(time, time.unquoted(), "time")?;
+            let trade = Trade {
+                id: 0,
+                price,
+                size,
+                taker: match taker.string("side")? {
+                    b"b" => Side::Buy,
+                    b"s" => Side::Sell,
+                    _ => return Err(taker.error("side", "is neither b nor s")),
+                },
+                trade_ns,
+                event_ns: trade_ns,
+                is_market: true,
+            };
+            message.push_trade(trade, scanner.offset())
+        })
+    }
+
+    // v2
+
+    fn v2(&mut self, mut scanner: Scanner<'_>, message: &mut Message) -> Result<(), DecodeError> {
+        let [channel, kind, data] = scanner.members(["channel", "type", "data"])?;
+        scanner.expect_end()?;
+        let (Some(channel), Some(data)) = (channel, data) else {
+            return Ok(()); // an answer to a request, or v1's system status
+        };
+        match channel.string("channel")? {
+            b"book" => {
+                let is_whole = is_snapshot(require(kind, "`type`")?)?;
+                Scanner::of(data).array(|scanner| self.v2_book(scanner, is_whole, message))
+            }
+            b"trade" => {
+                // A snapshot holds trades from before the subscription: they are no news.
+                if is_snapshot(require(kind, "`type`")?)? {
+                    return Ok(());
+                }
+                Scanner::of(data).array(|scanner| match self.v2_trade(scanner)? {
+                    Some(trade) => message.push_trade(trade, scanner.offset()),
+                    None => Ok(()),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn v2_book(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        is_whole: bool,
+        message: &mut Message,
+    ) -> Result<(), DecodeError> {
+        let [symbol, bids, asks, checksum, time] =
+            scanner.members(["symbol", "bids", "asks", "checksum", "timestamp"])?;
+        if !self.is_ours(symbol)? {
+            return Ok(());
+        }
+        let update = message.begin_update();
+        self.number(update);
+        update.is_whole = is_whole;
+        update.checksum = Some(unsigned(require(checksum, "`checksum`")?, "checksum")?);
+        if let Some(time) = time {
+            update.event_ns = utc(time)?;
+        }
+        self.bids(update).push_objects(require(bids, "`bids`")?)?;
+        self.asks(update).push_objects(require(asks, "`asks`")?)
+    }
+
+    /// A trade, unless it is another instrument's.
+    fn v2_trade(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Trade>, DecodeError> {
+        let [symbol, taker, price, size, id, time] =
+            scanner.members(["symbol", "side", "price", "qty", "trade_id", "timestamp"])?;
+        if !self.is_ours(symbol)? {
+            return Ok(None);
+        }
+        let taker = require(taker, "`side`")?;
+        let (price, size) = self
+            .grid
+            .traded(require(price, "`price`")?, require(size, "`qty`")?)?;
+        let trade_ns = utc(require(time, "`timestamp`")?)?;
+        Ok(Some(Trade {
+            id: require(id, "`trade_id`")?.positive("trade_id")?,
+            price,
+            size,
+            taker: match taker.string("side")? {
+                b"buy" => Side::Buy,
+                b"sell" => Side::Sell,
+                _ => return Err(taker.error("side", "is neither buy nor sell")),
+            },
+            trade_ns,
+            event_ns: trade_ns,
+            is_market: true,
+        }))
+    }
+
+    // both
+
+    fn is_ours(&self, symbol: Option<Raw<'_>>) -> Result<bool, DecodeError> {
+        Ok(require(symbol, "`symbol`")?.string("symbol")? == self.symbol)
+    }
+
+    fn number(&mut self, update: &mut DepthUpdate) {
+        update.previous_id = self.updates;
+        self.updates += 1;
+        (update.first_id, update.last_id) = (self.updates, self.updates);
+    }
+
+    fn bids<'a>(&'a mut self, update: &'a mut DepthUpdate) -> TextSide<'a> {
+        TextSide {
+            grid: &mut self.grid,
+            levels: &mut update.bids,
+            texts: &mut update.bid_texts,
+        }
+    }
+
+    fn asks<'a>(&'a mut self, update: &'a mut DepthUpdate) -> TextSide<'a> {
+        TextSide {
+            grid: &mut self.grid,
+            levels: &mut update.asks,
+            texts: &mut update.ask_texts,
+        }
+    }
+}
+
+/// v1 writes `XBT\/USD` or `XBT/USD`.
+fn v1_pair(raw: Raw<'_>) -> Result<impl Iterator<Item = &u8>, DecodeError> {
+    let text = raw.string("pair")?;
+    Ok(text.iter().filter(|byte| **byte != b'\\'))
+}
+
+/// The newest of v1's level times, `[["price","size","seconds"],…]`.
+fn newest_time(levels: Raw<'_>) -> Result<TimestampNs, DecodeError> {
+    let mut newest = TimestampNs::default();
+    Scanner::of(levels).array(|scanner| {
+        let mut place = 0;
+        scanner.array(|scanner| {
+            let value = scanner.value()?;
+            if place == 2 {
+                newest = newest.max(time::seconds(value, value.unquoted(), "time")?);
+            }
+            place += 1;
+            Ok(())
+        })
+    })?;
+    Ok(newest)
+}
+
+fn is_snapshot(kind: Raw<'_>) -> Result<bool, DecodeError> {
+    match kind.string("type")? {
+        b"snapshot" => Ok(true),
+        b"update" => Ok(false),
+        _ => Err(kind.error("type", "is neither snapshot nor update")),
+    }
+}
+
+fn unsigned(raw: Raw<'_>, field: &str) -> Result<u32, DecodeError> {
+    let text = raw.unquoted();
+    u32::try_from(Raw { text, ..raw }.integer(field)?)
+        .map_err(|_| raw.error(field, "is out of range"))
+}
+
+fn utc(raw: Raw<'_>) -> Result<TimestampNs, DecodeError> {
+    time::rfc3339(raw, raw.string("timestamp")?, "timestamp")
+}

@@ -1,0 +1,200 @@
+//! What the decoded events change: book, ticker, tape, detectors and counts.
+
+use std::collections::VecDeque;
+
+use super::settings::{FeedSettings, SettingsError};
+use super::violations::Violations;
+use super::{FrameCounts, FrameKind, MAX_WAITING_ALERTS, ReceivedTimes};
+use crate::anomaly::Alert;
+use crate::anomaly::returns::ReturnDetector;
+use crate::book::sync::{SnapshotOutcome, SyncedBook, UpdateOutcome};
+use crate::decode::{BookTicker, DecodeError, DepthSnapshot, DepthUpdate, Event, Message, Trade};
+use crate::tape::{TapeError, TradeOutcome, TradeTape};
+use crate::units::TimestampNs;
+
+/// Everything that the decoded events change.
+#[derive(Debug, Clone)]
+pub(super) struct Market {
+    pub(super) book: SyncedBook,
+    pub(super) ticker: Option<BookTicker>,
+    pub(super) tape: TradeTape,
+    pub(super) returns: ReturnDetector,
+    pub(super) alerts: VecDeque<Alert>,
+    pub(super) counts: FrameCounts,
+    pub(super) received: ReceivedTimes,
+    pub(super) last_event_ns: TimestampNs,
+    pub(super) crossed_tickers: u64,
+    pub(super) violations: Violations,
+}
+
+impl Market {
+    pub(super) fn new(settings: &FeedSettings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            book: SyncedBook::with_rules(
+                settings.window_ticks,
+                settings.venue.book_rules(settings.depth),
+            ),
+            ticker: None,
+            tape: TradeTape::new(settings.candle_interval_ns, settings.resume_trade_id),
+            returns: ReturnDetector::new(settings.anomaly_window, settings.anomaly_threshold)?,
+            alerts: VecDeque::new(),
+            counts: FrameCounts::default(),
+            received: ReceivedTimes::default(),
+            last_event_ns: TimestampNs::default(),
+            crossed_tickers: 0,
+            violations: Violations::default(),
+        })
+    }
+
+    pub(super) fn on_event(
+        &mut self,
+        event: Event<'_>,
+        received_ns: TimestampNs,
+    ) -> Result<FrameKind, TapeError> {
+        self.violations.see_frame();
+        Ok(match event {
+            Event::Depth(update) => {
+                self.on_depth(update, received_ns);
+                self.received.depth = received_ns;
+                FrameKind::Depth
+            }
+            Event::Trade(trade) => {
+                self.put_on_tape(&trade)?;
+                self.see_time(trade.event_ns);
+                self.received.trade = received_ns;
+                FrameKind::Trade
+            }
+            Event::BookTicker(ticker) => {
+                self.on_book_ticker(ticker);
+                self.received.book_ticker = received_ns;
+                FrameKind::BookTicker
+            }
+            Event::Snapshot(snapshot) => {
+                self.on_snapshot(snapshot);
+                FrameKind::Unknown
+            }
+            Event::Unknown => {
+                self.counts.unknown += 1;
+                FrameKind::Unknown
+            }
+        })
+    }
+
+    /// Takes everything that one frame says.
+    pub(super) fn on_message(
+        &mut self,
+        message: &Message,
+        received_ns: TimestampNs,
+    ) -> Result<FrameKind, TapeError> {
+        self.violations.see_frame();
+        if let Some(lost) = message.lost {
+            self.book.lose();
+            self.violations.lost(lost, received_ns);
+        }
+        for update in message.updates() {
+            self.on_depth(update, received_ns);
+            self.received.depth = received_ns;
+        }
+        for trade in &message.trades {
+            self.put_on_tape(&self.numbered(trade))?;
+            self.see_time(trade.event_ns);
+            self.received.trade = received_ns;
+        }
+        Ok(match (message.updates(), message.trades.as_slice()) {
+            ([], []) => {
+                self.counts.unknown += 1;
+                FrameKind::Unknown
+            }
+            ([], _) => FrameKind::Trade,
+            _ => FrameKind::Depth,
+        })
+    }
+
+    /// A frame that cannot be read may have held a change of the book.
+    pub(super) fn on_malformed(&mut self, error: &DecodeError, received_ns: TimestampNs) {
+        self.violations.see_frame();
+        if self.book.lose() {
+            self.violations.malformed(error, received_ns);
+        }
+    }
+
+    /// A trade of a venue that gives no consecutive ids is counted by the tape.
+    fn numbered(&self, trade: &Trade) -> Trade {
+        let mut trade = *trade;
+        if trade.id == 0 {
+            trade.id = self.tape.last_id().saturating_add(1);
+        }
+        trade
+    }
+
+    fn on_depth(&mut self, update: &DepthUpdate, received_ns: TimestampNs) {
+        let known_id = self.book.last_id();
+        let outcome = self.book.on_update(update);
+        match outcome {
+            UpdateOutcome::Stale => self.counts.stale += 1,
+            _ => self.counts.depth += 1,
+        }
+        self.violations
+            .judge(outcome, known_id, update, received_ns);
+        self.see_time(update.event_ns);
+    }
+
+    pub(super) fn on_snapshot(&mut self, snapshot: &DepthSnapshot) -> bool {
+        if let Some(event_ns) = snapshot.event_ns {
+            self.see_time(event_ns);
+        }
+        match self.book.on_snapshot(snapshot) {
+            SnapshotOutcome::Joined => self.counts.snapshot += 1,
+            SnapshotOutcome::Stale => self.counts.stale += 1,
+            SnapshotOutcome::TooOld | SnapshotOutcome::Crossed => return false,
+        }
+        true
+    }
+
+    fn on_book_ticker(&mut self, ticker: BookTicker) {
+        if let Some(event_ns) = ticker.event_ns {
+            self.see_time(event_ns);
+        }
+        if self
+            .ticker
+            .is_some_and(|newest| ticker.update_id <= newest.update_id)
+        {
+            self.counts.stale += 1;
+            return;
+        }
+        self.counts.book_ticker += 1;
+        let is_whole = !ticker.bid.size.is_zero() && !ticker.ask.size.is_zero();
+        if is_whole && ticker.bid.price >= ticker.ask.price {
+            self.crossed_tickers += 1;
+            return;
+        }
+        self.ticker = Some(ticker);
+    }
+
+    pub(super) fn put_on_tape(&mut self, trade: &Trade) -> Result<TradeOutcome, TapeError> {
+        let Self {
+            tape,
+            returns,
+            alerts,
+            ..
+        } = self;
+        let outcome = tape.on_trade(trade, |trade, trade_ns| {
+            if let Some(alert) = returns.on_trade(trade.price, trade_ns) {
+                if alerts.len() == MAX_WAITING_ALERTS {
+                    alerts.pop_front();
+                }
+                alerts.push_back(alert);
+            }
+        })?;
+        match outcome {
+            TradeOutcome::Stale => self.counts.stale += 1,
+            TradeOutcome::Applied | TradeOutcome::Waiting => self.counts.trade += 1,
+            TradeOutcome::Refused => {}
+        }
+        Ok(outcome)
+    }
+
+    fn see_time(&mut self, event_ns: TimestampNs) {
+        self.last_event_ns = self.last_event_ns.max(event_ns);
+    }
+}
