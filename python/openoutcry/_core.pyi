@@ -32,9 +32,9 @@ class MarketFeed:
     Each venue's integrity rule is enforced: Binance's update ids (`product` chooses: `spot` joins by `U`/`u`,
     `usdm` and `coinm` by `pu`), Bybit's `u`, Coinbase's `sequence_num` (give the feed every message of the
     connection), OKX's `prevSeqId` and checksum, Kraken's checksum (`depth`: levels a side that were
-    subscribed, 1,000 unless told). Bitstamp has none: only a crossed book shows that an update was lost there.
-    What breaks the rule makes the book invalid and is told by `take_violations`. `symbol` is the venue's own, as
-    `BTCUSDT`, `BTC-USD`, `XBT/USD`.
+    subscribed, 1,000 unless told). Bitstamp has none: only a crossed book shows there that an update was
+    lost. What breaks the rule makes the book invalid and is told by `take_violations`. `symbol` is the
+    venue's own, as `BTCUSDT`, `BTC-USD`, `XBT/USD`.
     Prices off the grid are errors. A size finer than `size_step` is one that an order older than the present
     step left behind: it is rounded down to lots, but never to 0 (an error if such sizes are common).
     The book is windowed: a dense ladder of `window_ticks` around the touch and a sparse tail.
@@ -64,8 +64,8 @@ class MarketFeed:
         sequence makes the book invalid and counts in `gaps`; it does not raise.
 
         Raises:
-            DecodeError: the frame claims to be depth, trade or bookTicker of this symbol and is malformed. Where
-                a venue's rule would not show what was lost with it, the book is invalid.
+            DecodeError: the frame claims to be depth, trade or bookTicker of this symbol and is malformed. The
+                book of any venue but Binance is then invalid: a change may have been lost with the frame.
         """
     def apply_lines(self, lines: bytes) -> int:
         """Apply recorded lines `<received_ns> <json>` (snapshot lines too) with the interpreter released.
@@ -90,8 +90,11 @@ class MarketFeed:
         """
     def take_alerts(self) -> list[tuple[int, str, float, str]]:
         """Anomalies seen since the last call: (event_ns, detector, score in [0, 1], evidence)."""
-    def take_violations(self) -> list[tuple[int, int, Literal["gap", "crossed", "checksum", "malformed"], str]]:
-        """Breaches of the venue's rule since the last call: (frame's number, received_ns, kind, what was wrong)."""
+    def take_violations(self) -> list[tuple[int, int, str, str]]:
+        """Breaches of the venue's rule since the last call: (frame's number, received_ns, kind, what was wrong).
+
+        Kinds: `gap`, `crossed`, `checksum`, `malformed`.
+        """
     def top(self) -> tuple[int, int, int, int] | None:
         """The freshest touch, of the book or of a newer bookTicker.
 
@@ -112,7 +115,7 @@ class MarketFeed:
         """Deltas are waiting for a snapshot."""
     @property
     def needs_resubscription(self) -> bool:
-        """The book must be subscribed anew: the venue sends it whole only then (all but Binance, Bitstamp)."""
+        """The book must be subscribed anew: the venue sends it whole only then (not Binance, Bitstamp)."""
     @property
     def checksum_mismatches(self) -> int:
         """Updates after which the book was not the venue's by its checksum."""
