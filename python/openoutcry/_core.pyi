@@ -64,8 +64,8 @@ class MarketFeed:
         sequence makes the book invalid and counts in `gaps`; it does not raise.
 
         Raises:
-            DecodeError: the frame claims to be depth, trade or bookTicker of this symbol and is malformed. The
-                book of any venue but Binance is then invalid: a change may have been lost with the frame.
+            DecodeError: the frame claims to be depth, trade or bookTicker of this symbol and is malformed.
+                The book of any venue but Binance is then invalid: a change may have been lost with it.
         """
     def apply_lines(self, lines: bytes) -> int:
         """Apply recorded lines `<received_ns> <json>` (snapshot lines too) with the interpreter released.
@@ -91,7 +91,7 @@ class MarketFeed:
     def take_alerts(self) -> list[tuple[int, str, float, str]]:
         """Anomalies seen since the last call: (event_ns, detector, score in [0, 1], evidence)."""
     def take_violations(self) -> list[tuple[int, int, str, str]]:
-        """Breaches of the venue's rule since the last call: (frame's number, received_ns, kind, what was wrong).
+        """Breaches of the venue's rule since the last call: (frame number, received_ns, kind, what).
 
         Kinds: `gap`, `crossed`, `checksum`, `malformed`.
         """

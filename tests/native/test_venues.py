@@ -32,7 +32,7 @@ def records(venue):
 
 @cache
 def frames(venue):
-    """The received frames of each connection, in order; Bybit's spot, whose symbols are the same, is left out."""
+    """The received frames of each connection, in order; Bybit's spot has the same symbols and is left out."""
     by_connection = defaultdict(list)
     spot = {r["conn"] for r in records(venue) if r["t"] == "connect" and r["addr"].endswith("/public/spot")}
     for record in records(venue):
