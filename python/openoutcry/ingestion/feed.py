@@ -81,7 +81,6 @@ class LiveFeed:
         self._state: FeedState = "down"
         self._reason = "not started"
         self._was_lost = False
-        self._core_gaps = 0
         self._earlier_frames: Counter[str] = Counter()  # of cores given up
         self._book_is_broken = asyncio.Event()
         self._tape_is_broken = asyncio.Event()
@@ -244,18 +243,21 @@ class LiveFeed:
         self.counters.tape_restarts += 1
         self._earlier_frames.update(self._feed.counts)
         self._feed = self._new_core(0)
-        self._core_gaps = 0
         self._update_state()
 
     # What follows from a frame
 
     def _after_depth(self) -> None:
-        gaps = self._feed.gaps
-        if gaps != self._core_gaps:
-            self.counters.gaps += gaps - self._core_gaps
-            self.counters.faults += gaps - self._core_gaps
-            self._core_gaps = gaps
-            log.warning("%s: a gap in the depth stream, the book starts anew", self.settings.symbol)
+        for frame, _, kind, what in self._feed.take_violations():
+            self.counters.faults += 1
+            self.counters.gaps += kind == "gap"
+            log.warning(
+                "%s: frame %d breaks the book (%s: %s); it starts anew",
+                self.settings.symbol,
+                frame,
+                kind,
+                what,
+            )
         if self._feed.needs_snapshot:
             self._book_is_broken.set()
 

@@ -19,7 +19,7 @@ class FeedCounters:
     backfilled_trades: int = 0
     tape_restarts: int = 0  # holes too large to fill
     decode_errors: int = 0
-    faults: int = 0  # lost connections, gaps and malformed frames
+    faults: int = 0  # lost connections, breaches of the venue's rule (gaps among them) and malformed frames
     recovered_faults: int = 0  # of these, those after which the feed was live again
 
     @property

@@ -72,7 +72,9 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     _counter("backfilled_trades", "Missed trades that were fetched."),
     _counter("tape_restarts", "Holes in the trade tape too large to fill."),
     _counter("decode_errors", "Frames that could not be read."),
-    _counter("faults", "Lost connections, gaps and malformed frames."),
+    _counter(
+        "faults", "Lost connections, breaches of the venue's rule (gaps among them) and malformed frames."
+    ),
     _counter("recovered_faults", "Faults after which the feed was live again."),
     _gauge("feed_live", "1 while the feed permits new orders."),
     _gauge("feed_age_seconds", "Age of the newest frame.", "channel"),

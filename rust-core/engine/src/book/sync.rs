@@ -145,6 +145,13 @@ impl SyncedBook {
         self.last_id
     }
 
+    /// The last update id that was taken, into the book or to wait for it.
+    pub fn newest_id(&self) -> i64 {
+        self.waiting
+            .back()
+            .map_or(self.last_id, |update| update.last_id)
+    }
+
     /// Gaps in the sequence of updates so far.
     pub fn gaps(&self) -> u64 {
         self.gaps

@@ -128,7 +128,7 @@ impl Market {
     }
 
     fn on_depth(&mut self, update: &DepthUpdate, received_ns: TimestampNs) {
-        let known_id = self.book.last_id();
+        let known_id = self.book.newest_id();
         let outcome = self.book.on_update(update);
         match outcome {
             UpdateOutcome::Stale => self.counts.stale += 1,
