@@ -35,22 +35,29 @@ impl FileError {
 
 /// Opens the file, or makes it with this content; nobody ever sees it half made.
 pub(crate) fn open_or_create(path: &Path, content: &[u8]) -> Result<File, FileError> {
-    let no_link_no_wait = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(no_link_no_wait);
     for _ in 0..OPEN_ATTEMPTS_MAX {
-        match options.open(path) {
+        match open(path, true) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 create(path, content).map_err(|error| FileError::io(path, &error))?;
             }
             opened => {
                 let file = opened.map_err(|error| FileError::io(path, &error))?;
-                check(path, &file, content.len())?;
-                return Ok(file);
+                if check(path, &file)? == content.len() as u64 {
+                    return Ok(file);
+                }
+                return Err(FileError::new(path, "it has another length"));
             }
         }
     }
     Err(FileError::new(path, "it is taken away again and again"))
+}
+
+/// Opens a file that exists. It follows no link at the path's end, and waits for no other end of a pipe.
+pub(crate) fn open(path: &Path, is_to_write: bool) -> io::Result<File> {
+    let no_link_no_wait = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let mut options = OpenOptions::new();
+    options.read(true).write(is_to_write);
+    options.custom_flags(no_link_no_wait).open(path)
 }
 
 /// What stands at the path, links not followed.
@@ -71,7 +78,9 @@ fn create(path: &Path, content: &[u8]) -> io::Result<()> {
     }
 }
 
-fn check(path: &Path, file: &File, bytes: usize) -> Result<(), FileError> {
+/// Whether a file may be trusted: a plain one, of this user or the folder's, that others cannot write. Returns
+/// its length.
+pub(crate) fn check(path: &Path, file: &File) -> Result<u64, FileError> {
     let found = file
         .metadata()
         .map_err(|error| FileError::io(path, &error))?;
@@ -82,10 +91,8 @@ fn check(path: &Path, file: &File, bytes: usize) -> Result<(), FileError> {
         "it belongs to another user"
     } else if found.mode() & FORBIDDEN_MODE != 0 {
         "it can be written by other users"
-    } else if found.len() != bytes as u64 {
-        "it has another length"
     } else {
-        return Ok(());
+        return Ok(found.len());
     };
     Err(FileError::new(path, what))
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 pub use crate::file::FileError;
 use crate::file::{lstat, open_or_create};
-use crate::mapping::SharedWords;
+use crate::mapping::{Access, SharedWords};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"OO-HALT\0");
 const VERSION: u64 = 1;
@@ -27,7 +27,8 @@ const VERSION_AT: usize = 1;
 const GENERATION_AT: usize = 2;
 const SINCE_AT: usize = 3;
 
-type Words = SharedWords<4>;
+const WORDS: usize = 4;
+const BYTES: usize = WORDS * size_of::<u64>();
 
 /// Why nothing may be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -141,7 +142,7 @@ impl HaltFlag {
         let found = lstat(&self.path).map_err(|error| FileError::io(&self.path, &error))?;
         let what = if (found.st_dev, found.st_ino) != mapped.identity {
             "it was replaced"
-        } else if usize::try_from(found.st_size) != Ok(Words::BYTES) {
+        } else if usize::try_from(found.st_size) != Ok(BYTES) {
             "it has another length"
         } else if !mapped.is_ours() {
             "it holds something else"
@@ -155,7 +156,7 @@ impl HaltFlag {
 /// The flag's words, and which file they are in.
 #[derive(Debug)]
 struct Mapped {
-    words: Words,
+    words: SharedWords,
     file: File,
     identity: (u64, u64),
 }
@@ -166,7 +167,7 @@ impl Mapped {
         let file = open_or_create(path, &new_content())?;
         let found = file.metadata().map_err(io)?;
         let mapped = Self {
-            words: Words::map(&file).map_err(io)?,
+            words: SharedWords::map(&file, WORDS, Access::ReadWrite).map_err(io)?,
             file,
             identity: (found.dev(), found.ino()),
         };
@@ -210,8 +211,8 @@ impl Mapped {
     }
 }
 
-fn new_content() -> [u8; Words::BYTES] {
-    let mut content = [0; Words::BYTES];
+fn new_content() -> [u8; BYTES] {
+    let mut content = [0; BYTES];
     for (place, word) in [
         (MAGIC_AT, MAGIC),
         (VERSION_AT, VERSION),
