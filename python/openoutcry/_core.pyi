@@ -5,8 +5,10 @@ Units: `*_ticks` and `*_lots` are integers on the instrument's grid, `*_ns` are 
 the epoch. Frames are the venue's own bytes. A call that raises has changed nothing.
 """
 
+from collections.abc import Sequence
 from os import PathLike
-from typing import Final, Literal, Self, TypeAlias, final
+from pathlib import Path
+from typing import Any, Final, Literal, Self, TypeAlias, final
 
 BUILD_PROFILE: Final[Literal["release", "debug"]]
 VERSION: Final[str]
@@ -274,6 +276,140 @@ class HaltFlag:
     def armed_at_ns(self) -> int:
         """When it was armed last; 0 if never, or if only the record knows. Raises OSError as `clear` does."""
 
+_BookStatus: TypeAlias = Literal["fresh", "empty", "stalled", "dead", "closed", "busy", "torn", "gone"]
+
+@final
+class BookPublisher:
+    """Publishes one venue's books in shared memory: top levels, last trade, features and health of each.
+
+    One writer a venue and folder; another is refused while it lives. The folder (`/dev/shm/openoutcry-UID` if
+    None is given) is made if need be, for this user only. `features` is how many of the feed's are published.
+    """
+
+    FEATURES_MAX: Final[int]
+    def __new__(
+        cls,
+        *,
+        folder: str | PathLike[str] | None = None,
+        venue: str,
+        instruments: Sequence[str],
+        depth: int = 20,
+        features: int = ...,
+    ) -> Self:
+        """Make the segment, in the place of a dead writer's.
+
+        Raises:
+            ValueError: a setting is out of range, or a name cannot be used or is there twice.
+            OSError: a living writer has it, or the folder or file is not private or cannot be used.
+        """
+    def publish(self, symbol_index: int, feed: MarketFeed, now_ns: int) -> None:
+        """Publish what a feed knows as that of instrument number `symbol_index`.
+
+        Raises:
+            ValueError: there is no such instrument, or the publisher is closed.
+            CoreError: this process is a fork of the one that made the publisher.
+        """
+    def beat(self) -> bool:
+        """Say that the writer lives, though nothing happens. Raises as `publish`.
+
+        False if somebody took the segment away: then it is time for a new publisher.
+        """
+    def close(self) -> None:
+        """Close the segment, as readers will see, and remove it. So does the end of the object."""
+    @property
+    def path(self) -> Path:
+        """The segment's file."""
+
+@final
+class BookReader:
+    """Reads one venue's books from shared memory, without a lock or a call to the writer.
+
+    The status of what was read:
+
+    - `fresh`: the newest record, of a living writer. It may say that the book is not valid.
+    - `empty`: the writer lives but has published nothing for this instrument; the record is all zero.
+    - `stalled`: the writer lives, but was silent for `heartbeat_timeout_ms`; the record is its last.
+    - `dead`, `closed`: the writer died, or ended in order; the record is its last.
+    - `busy`: nothing was read, the record was being written at each of many attempts. Try again.
+    - `torn`: nothing was read, the writer died while it wrote this record.
+    - `gone`: nothing was read, the segment was removed or replaced. Make a new reader.
+
+    A record is `record_words` of int64: the fields below, then bids, asks (price_ticks, size_lots of each
+    level, best first, zero behind the last) and features (float64, NaN if unknown).
+    """
+
+    FLAGS: Final = 0  # VALID, TAKER_BOUGHT
+    EVENT_NS: Final = 1  # venue time of the newest frame
+    DEPTH_RECEIVED_NS: Final = 2
+    TRADE_RECEIVED_NS: Final = 3
+    PUBLISHED_NS: Final = 4
+    LAST_UPDATE_ID: Final = 5  # 0 while the book is not valid
+    TRADE_ID: Final = 6  # 0 before the first
+    TRADE_PRICE_TICKS: Final = 7
+    TRADE_SIZE_LOTS: Final = 8
+    TRADE_NS: Final = 9
+    BIDS: Final = 10  # how many there are
+    ASKS: Final = 11
+    LEVELS: Final = 12  # here the bids begin
+    VALID: Final = 1  # the book is joined, gap-free and not crossed
+    TAKER_BOUGHT: Final = 2  # in the last trade
+    def __new__(
+        cls, *, folder: str | PathLike[str] | None = None, venue: str, heartbeat_timeout_ms: int = 1000
+    ) -> Self:
+        """Open a venue's segment.
+
+        Raises:
+            FileNotFoundError: nobody publishes there.
+            ValueError: the venue cannot name a segment.
+            OSError: the folder or file is not private, or is of another version.
+        """
+    def read(self, symbol_index: int, out: Any) -> _BookStatus:
+        """Copy an instrument's record into `out`, a contiguous int64 buffer of exactly `record_words`.
+
+        Without a record (`busy`, `torn`, `gone`) `out` is left as it is. No system call is made while the
+        writer is heard of.
+
+        Raises:
+            ValueError: there is no such instrument, or `out` has another length.
+            BufferError: `out` is read-only or not of int64.
+        """
+    def read_dict(self, symbol_index: int) -> dict[str, Any]:
+        """The same for people.
+
+        `status`, and with a record `publication`, `is_valid`, `event_ns`, `depth_received_ns`,
+        `trade_received_ns`, `published_ns`, `last_update_id`, `last_trade` (id, price_ticks, size_lots,
+        taker, trade_ns; or None), `bids` and `asks` (price_ticks, size_lots), `features` by name.
+        """
+    def writer(self) -> Literal["alive", "dead", "closed", "gone"]:
+        """Ask the kernel what has become of the writer, whatever it said last: a few microseconds."""
+    @property
+    def writer_pid(self) -> int: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def instruments(self) -> list[str]:
+        """Their names, in the order of their numbers."""
+    @property
+    def features(self) -> list[str]:
+        """Their names, in the order of the record."""
+    @property
+    def depth(self) -> int:
+        """Levels a side."""
+    @property
+    def record_words(self) -> int: ...
+    @property
+    def bids_at(self) -> int: ...
+    @property
+    def asks_at(self) -> int: ...
+    @property
+    def features_at(self) -> int: ...
+    @property
+    def publication(self) -> int:
+        """How often the record that was read last had been published."""
+
+def clean_books(folder: str | PathLike[str] | None = None) -> list[Path]:
+    """Remove a folder's segments whose writers are dead; returns them. Raises OSError as `BookPublisher`."""
+
 @final
 class RobustZScore:
     """Streaming robust z-score over a bounded window: (x - median) / (1.4826 · MAD).
@@ -292,6 +428,8 @@ __all__ = [
     "BUILD_PROFILE",
     "VERSION",
     "BookError",
+    "BookPublisher",
+    "BookReader",
     "CoreError",
     "DecodeError",
     "HaltFlag",
@@ -300,6 +438,7 @@ __all__ = [
     "RobustZScore",
     "SimulatedVenue",
     "SyntheticMarket",
+    "clean_books",
     "twap_schedule",
     "vwap_schedule",
 ]

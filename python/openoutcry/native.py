@@ -5,6 +5,8 @@ try:
         BUILD_PROFILE,
         VERSION,
         BookError,
+        BookPublisher,
+        BookReader,
         CoreError,
         DecodeError,
         HaltFlag,
@@ -13,6 +15,7 @@ try:
         RobustZScore,
         SimulatedVenue,
         SyntheticMarket,
+        clean_books,
         twap_schedule,
         vwap_schedule,
     )
@@ -25,6 +28,8 @@ __all__ = [
     "BUILD_PROFILE",
     "VERSION",
     "BookError",
+    "BookPublisher",
+    "BookReader",
     "CoreError",
     "DecodeError",
     "HaltFlag",
@@ -33,6 +38,7 @@ __all__ = [
     "RobustZScore",
     "SimulatedVenue",
     "SyntheticMarket",
+    "clean_books",
     "twap_schedule",
     "vwap_schedule",
 ]

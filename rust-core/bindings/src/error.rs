@@ -3,8 +3,9 @@
 use openoutcry_engine::anomaly::robust_z::DetectorError;
 use openoutcry_engine::decode::DecodeError as FrameError;
 use openoutcry_engine::feed::{FeedError, SettingsError};
+use openoutcry_shm::book::SegmentError;
 use openoutcry_shm::halt::{FileError, Refusal};
-use pyo3::exceptions::{PyException, PyOSError, PyValueError};
+use pyo3::exceptions::{PyException, PyFileNotFoundError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
@@ -42,6 +43,8 @@ pub(crate) enum Error {
     Core(String),
     /// `DecodeError`: malformed data.
     Decode(String),
+    /// `FileNotFoundError`: a file that is not there.
+    Absent(String),
     /// `HaltedError`: nothing may be sent.
     Halted(String),
     /// `OrderError`: an order or a schedule that cannot be made.
@@ -55,6 +58,7 @@ pub(crate) enum Error {
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         Python::attach(|py| match error {
+            Error::Absent(message) => PyFileNotFoundError::new_err(message),
             Error::Core(message) => CoreError::new_err(message),
             Error::Halted(message) => HaltedError::new_err(message),
             Error::Os(message) => PyOSError::new_err(message),
@@ -106,6 +110,18 @@ impl From<Refusal> for Error {
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
         Self::Os(error.to_string())
+    }
+}
+
+impl From<SegmentError> for Error {
+    fn from(error: SegmentError) -> Self {
+        let message = error.to_string();
+        match error {
+            SegmentError::Setting(_) => Self::Value(message),
+            SegmentError::Absent(_) => Self::Absent(message),
+            SegmentError::Forked => Self::Core(message),
+            SegmentError::Taken { .. } | SegmentError::File(_) => Self::Os(message),
+        }
     }
 }
 

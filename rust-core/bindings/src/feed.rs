@@ -20,6 +20,13 @@ type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i128, i64, i64, i64)
 #[derive(Debug)]
 pub(crate) struct MarketFeed(feed::MarketFeed);
 
+impl MarketFeed {
+    /// The engine's own.
+    pub(crate) fn engine(&self) -> &feed::MarketFeed {
+        &self.0
+    }
+}
+
 #[pymethods]
 #[expect(
     clippy::doc_markdown,

@@ -17,7 +17,7 @@ use proptest::test_runner::RngSeed;
 use tempfile::TempDir;
 
 const DEPTH: usize = 3;
-const FEATURES: usize = 2;
+const FEATURES: [&str; 2] = ["spread_ticks", "imbalance_1"];
 const NEVER: Duration = Duration::MAX;
 const ALWAYS: Duration = Duration::ZERO;
 const CREATORS: usize = 8;
@@ -45,7 +45,13 @@ impl Folder {
 
     fn try_publisher(&self) -> Result<BookPublisher, SegmentError> {
         let names = ["BTC/USDT".to_owned(), "ETH/USDT".to_owned()];
-        BookPublisher::create(&self.path(), "binance", &names, DEPTH, FEATURES)
+        BookPublisher::create(
+            &self.path(),
+            "binance",
+            &names,
+            DEPTH,
+            &FEATURES.map(str::to_owned),
+        )
     }
 
     fn reader(&self, heartbeat_timeout: Duration) -> BookReader {
@@ -113,6 +119,7 @@ fn what_is_published_is_read_word_for_word() {
     let mut publisher = folder.publisher();
     let reader = folder.reader(NEVER);
     assert_eq!(reader.instruments(), ["BTC/USDT", "ETH/USDT"]);
+    assert_eq!(reader.features(), FEATURES);
     assert_eq!(reader.shape(), publisher.shape());
     publisher
         .publish(1, |draft| fill(draft, 100))
@@ -349,14 +356,14 @@ fn links_foreign_places_and_what_others_may_write_are_refused() {
 #[test]
 fn settings_and_arguments_out_of_range_are_refused() {
     let folder = Folder::new();
-    let create = |venue: &str, names: &[&str], depth, features| {
+    let create = |venue: &str, names: &[&str], depth, features: usize| {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         text_of(BookPublisher::create(
             &folder.path(),
             venue,
             &names,
             depth,
-            features,
+            &features_named(features),
         ))
     };
     for venue in ["", "../up", "Upper", "a/b", ".hidden", &"v".repeat(33)] {
@@ -370,7 +377,7 @@ fn settings_and_arguments_out_of_range_are_refused() {
     assert!(create("v", &["A"], 1, 1_000).contains("features must be in"));
     assert!(create("v", &["A", "A"], 1, 0).contains("is named twice"));
     for name in ["", "a\nb", &"n".repeat(64)] {
-        assert!(create("v", &[name], 1, 0).contains("cannot be an instrument's name"));
+        assert!(create("v", &[name], 1, 0).contains("cannot be the name of an instrument"));
     }
     let mut publisher = folder.publisher();
     let reader = folder.reader(NEVER);
@@ -461,6 +468,10 @@ fn a_file_that_others_hold_is_no_reason_to_wait_for_ever() {
     folder.publisher();
 }
 
+fn features_named(count: usize) -> Vec<String> {
+    (0..count).map(|each| format!("feature_{each}")).collect()
+}
+
 fn is_below(path: &Path, folder: &Path) -> bool {
     path.parent() == Some(folder)
 }
@@ -484,7 +495,7 @@ proptest! {
         let folder = Folder::new();
         let names = ["A".to_owned(), "B".to_owned(), "C".to_owned()];
         let mut publisher =
-            BookPublisher::create(&folder.path(), "v-1", &names, depth, features).expect("made");
+            BookPublisher::create(&folder.path(), "v-1", &names, depth, &features_named(features)).expect("made");
         prop_assert!(is_below(publisher.path(), &folder.path()));
         let reader = BookReader::open(&folder.path(), "v-1", NEVER).expect("opened");
         let shape = reader.shape();

@@ -65,8 +65,11 @@ fn a_writer_to_be_killed() {
         return;
     };
     let names = ["BTC/USDT".to_owned()];
+    let features: Vec<String> = (0..FEATURES)
+        .map(|each| format!("feature_{each}"))
+        .collect();
     let mut publisher =
-        BookPublisher::create(Path::new(&folder), VENUE, &names, DEPTH, FEATURES).expect("made");
+        BookPublisher::create(Path::new(&folder), VENUE, &names, DEPTH, &features).expect("made");
     for number in 1.. {
         publisher
             .publish(0, |draft| fill(draft, number))

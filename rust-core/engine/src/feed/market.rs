@@ -23,6 +23,7 @@ pub(super) struct Market {
     pub(super) counts: FrameCounts,
     pub(super) received: ReceivedTimes,
     pub(super) last_event_ns: TimestampNs,
+    pub(super) last_trade: Option<Trade>,
     pub(super) crossed_tickers: u64,
     pub(super) violations: Violations,
 }
@@ -41,6 +42,7 @@ impl Market {
             counts: FrameCounts::default(),
             received: ReceivedTimes::default(),
             last_event_ns: TimestampNs::default(),
+            last_trade: None,
             crossed_tickers: 0,
             violations: Violations::default(),
         })
@@ -176,9 +178,11 @@ impl Market {
             tape,
             returns,
             alerts,
+            last_trade,
             ..
         } = self;
         let outcome = tape.on_trade(trade, |trade, trade_ns| {
+            *last_trade = Some(*trade);
             if let Some(alert) = returns.on_trade(trade.price, trade_ns) {
                 if alerts.len() == MAX_WAITING_ALERTS {
                     alerts.pop_front();

@@ -18,7 +18,7 @@ use crate::anomaly::Alert;
 use crate::book::features::BookFeatures;
 use crate::book::l2::L2Book;
 use crate::decode::venue::{Venue, VenueDecoder};
-use crate::decode::{BookTicker, DecodeError, Event, Level, Message};
+use crate::decode::{BookTicker, DecodeError, Event, Level, Message, Trade};
 use crate::decode::{binance, bitstamp, bybit, coinbase, kraken, okx};
 use crate::tape::{Candle, TapeError, TradeOutcome};
 use crate::units::TimestampNs;
@@ -298,6 +298,11 @@ impl MarketFeed {
     /// The last trade on the tape; 0 before the first.
     pub fn last_trade_id(&self) -> i64 {
         self.market.tape.last_id()
+    }
+
+    /// The last market trade on the tape.
+    pub fn last_trade(&self) -> Option<Trade> {
+        self.market.last_trade
     }
 
     /// Venue time of the newest frame that carried one.

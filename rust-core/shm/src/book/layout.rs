@@ -1,6 +1,6 @@
 //! What lies where in a segment, in words of 64 bits in the machine's own byte order.
 //!
-//! A header, the instruments' names, then a slot for each instrument: its sequence and its record. Every slot
+//! A header, the names of instruments and features, then a slot for each instrument: its sequence and its record. Every slot
 //! begins on a cache line. A segment of another version, shape or byte order is refused, not guessed at.
 
 use super::segment::SegmentError;
@@ -154,14 +154,20 @@ impl Shape {
         self.features_at() + self.features
     }
 
-    /// Where an instrument's name is.
-    pub(super) fn name_at(index: usize) -> usize {
-        header::LEN + index * NAME_WORDS
+    /// Where the instruments' names begin.
+    pub(super) fn instrument_names_at() -> usize {
+        header::LEN
+    }
+
+    /// Where the features' names begin.
+    pub(super) fn feature_names_at(self) -> usize {
+        Self::instrument_names_at() + self.instruments * NAME_WORDS
     }
 
     /// Where an instrument's sequence is; its record follows.
     pub(super) fn slot_at(self, index: usize) -> usize {
-        let first = Self::name_at(self.instruments).next_multiple_of(LINE_WORDS);
+        let names_end = self.feature_names_at() + self.features * NAME_WORDS;
+        let first = names_end.next_multiple_of(LINE_WORDS);
         first + index * (1 + self.record_words()).next_multiple_of(LINE_WORDS)
     }
 
@@ -210,7 +216,12 @@ pub(super) const LAYOUT_HASH: u64 = {
 };
 
 /// A new segment's words: header and names, and records that were never written.
-pub(super) fn new_words(shape: Shape, venue: &str, names: &[String]) -> Vec<u64> {
+pub(super) fn new_words(
+    shape: Shape,
+    venue: &str,
+    instruments: &[String],
+    features: &[String],
+) -> Vec<u64> {
     let mut words = vec![0; shape.words()];
     for (at, word) in [
         (header::MAGIC, MAGIC),
@@ -225,10 +236,9 @@ pub(super) fn new_words(shape: Shape, venue: &str, names: &[String]) -> Vec<u64>
     ] {
         words[at] = word;
     }
-    put_name(&mut words[header::VENUE..], venue);
-    for (index, name) in names.iter().enumerate().take(shape.instruments) {
-        put_name(&mut words[Shape::name_at(index)..], name);
-    }
+    put_names(&mut words[header::VENUE..], &[venue.to_owned()]);
+    put_names(&mut words[Shape::instrument_names_at()..], instruments);
+    put_names(&mut words[shape.feature_names_at()..], features);
     words
 }
 
@@ -253,32 +263,43 @@ pub(super) fn shape_of(words: &[u64], file_words: u64) -> Result<Shape, &'static
     }
 }
 
-/// Checks a name that a segment holds.
-pub(super) fn check_name(name: &str) -> Result<(), SegmentError> {
-    let is_plain = !name.chars().any(char::is_control);
-    if is_plain && (1..=NAME_BYTES_MAX).contains(&name.len()) {
-        return Ok(());
+/// Checks names that a segment holds.
+pub(super) fn check_names(what: &str, names: &[String]) -> Result<(), SegmentError> {
+    for (index, name) in names.iter().enumerate() {
+        let is_plain = !name.chars().any(char::is_control);
+        let text = if !is_plain || !(1..=NAME_BYTES_MAX).contains(&name.len()) {
+            format!(
+                "{name:?} cannot be the name of {what}; give 1 to {NAME_BYTES_MAX} bytes without control \
+                 characters"
+            )
+        } else if names[..index].contains(name) {
+            format!("{what} {name:?} is named twice; name each once")
+        } else {
+            continue;
+        };
+        return Err(SegmentError::Setting(text));
     }
-    Err(SegmentError::Setting(format!(
-        "{name:?} cannot be an instrument's name; give 1 to {NAME_BYTES_MAX} bytes without control characters"
-    )))
+    Ok(())
 }
 
-/// The name that lies in these words.
-pub(super) fn name_in(words: &[u64]) -> String {
-    let bytes: Vec<u8> = words
-        .iter()
-        .take(NAME_WORDS)
-        .flat_map(|word| word.to_ne_bytes())
-        .take_while(|byte| *byte != 0)
-        .collect();
-    String::from_utf8_lossy(&bytes).into_owned()
+/// The first so many names in these words.
+pub(super) fn names_in(words: &[u64], count: usize) -> Vec<String> {
+    let names = words.chunks_exact(NAME_WORDS).take(count);
+    names
+        .map(|name| {
+            let bytes = name.iter().flat_map(|word| word.to_ne_bytes());
+            let text: Vec<u8> = bytes.take_while(|byte| *byte != 0).collect();
+            String::from_utf8_lossy(&text).into_owned()
+        })
+        .collect()
 }
 
-fn put_name(words: &mut [u64], name: &str) {
-    for (word, bytes) in words.iter_mut().zip(name.as_bytes().chunks(WORD_BYTES)) {
-        let mut padded = [0; WORD_BYTES];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        *word = u64::from_ne_bytes(padded);
+fn put_names(words: &mut [u64], names: &[String]) {
+    for (place, name) in words.chunks_exact_mut(NAME_WORDS).zip(names) {
+        for (word, bytes) in place.iter_mut().zip(name.as_bytes().chunks(WORD_BYTES)) {
+            let mut padded = [0; WORD_BYTES];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_ne_bytes(padded);
+        }
     }
 }

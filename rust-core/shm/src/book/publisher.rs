@@ -33,7 +33,8 @@ pub struct BookPublisher {
 }
 
 impl BookPublisher {
-    /// Makes the venue's segment, and its folder if need be. Instruments are told apart by their place.
+    /// Makes the venue's segment, and its folder if need be. Instruments and features, given by name, are told
+    /// apart by their place.
     ///
     /// # Errors
     /// A setting is out of range, a name is not usable or there twice, the folder is not private, or a living
@@ -43,19 +44,17 @@ impl BookPublisher {
         venue: &str,
         instruments: &[String],
         depth: usize,
-        features: usize,
+        features: &[String],
     ) -> Result<Self, SegmentError> {
         let path = segment_path(folder, venue)?;
-        let shape = Shape::new(instruments.len(), depth, features)?;
-        for (index, name) in instruments.iter().enumerate() {
-            layout::check_name(name)?;
-            if instruments[..index].contains(name) {
-                let text = format!("instrument {name:?} is named twice; name each once");
-                return Err(SegmentError::Setting(text));
-            }
-        }
+        let shape = Shape::new(instruments.len(), depth, features.len())?;
+        layout::check_names("an instrument", instruments)?;
+        layout::check_names("a feature", features)?;
         claim_folder(folder)?;
-        let file = claim(&path, &layout::new_words(shape, venue, instruments))?;
+        let file = claim(
+            &path,
+            &layout::new_words(shape, venue, instruments, features),
+        )?;
         let io = |error| FileError::io(&path, &error);
         let witness = SharedWords::zero_in_forks().map_err(io)?;
         witness.words()[0].store(OWN, Ordering::Relaxed);

@@ -195,16 +195,12 @@ impl BookReader {
 
     /// The instruments' names, in the order of their numbers.
     pub fn instruments(&self) -> Vec<String> {
-        (0..self.shape.instruments())
-            .map(|index| {
-                let name = self.words.words().iter().skip(Shape::name_at(index));
-                let words: Vec<u64> = name
-                    .take(header::LEN - header::VENUE)
-                    .map(|word| word.load(Ordering::Relaxed))
-                    .collect();
-                layout::name_in(&words)
-            })
-            .collect()
+        self.names(Shape::instrument_names_at(), self.shape.instruments())
+    }
+
+    /// The features' names, in the order of the record.
+    pub fn features(&self) -> Vec<String> {
+        self.names(self.shape.feature_names_at(), self.shape.features())
     }
 
     /// How large it is.
@@ -215,6 +211,12 @@ impl BookReader {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn names(&self, at: usize, count: usize) -> Vec<String> {
+        let words = self.words.words()[at..self.shape.slot_at(0)].iter();
+        let words: Vec<u64> = words.map(|word| word.load(Ordering::Relaxed)).collect();
+        layout::names_in(&words, count)
     }
 
     fn room<'a>(&self, index: usize, values: &'a mut [u64]) -> Result<&'a mut [u64], SegmentError> {
