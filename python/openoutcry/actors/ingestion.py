@@ -12,6 +12,7 @@ from openoutcry.domain.market import CandleClosed, MarketAlert, VenueStatus
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import TimestampNs
 from openoutcry.exchanges.ccxt_market_data import CcxtMarketData
+from openoutcry.ingestion.books import PublishedBooks
 from openoutcry.ingestion.feed import LiveFeed
 
 _COUNTED: Final = {
@@ -30,6 +31,7 @@ class IngestionActor(LoopActor):
         self.feeds: dict[str, LiveFeed] = {}
         self._statuses: dict[str, VenueStatus] = {}
         self._adapter: CcxtMarketData
+        self._books: PublishedBooks | None = None
 
     def configure(self) -> dict[str, str]:
         """Read the venue's rules."""
@@ -39,6 +41,7 @@ class IngestionActor(LoopActor):
     def start(self) -> None:
         """Ask for the candles of before."""
         self._adapter = factory.market_data(self.settings)
+        self._books = factory.published_books(self.settings, self.run_dir, self.settings.symbols)
         ask_for_history(self)
 
     def handle_CandleHistory(self, message: CandleHistory, now_ns: TimestampNs) -> None:  # noqa: N802  found by name
@@ -46,7 +49,9 @@ class IngestionActor(LoopActor):
         del now_ns
         if not is_answer_to(self, message) or message.symbol in self.feeds or self.state != "running":
             return
-        feed = factory.live_feed(self.settings, self.instruments[message.symbol], self._emit, message.candles)
+        feed = factory.live_feed(
+            self.settings, self.instruments[message.symbol], self._emit, message.candles, self._books
+        )
         self.feeds[message.symbol] = feed
         self.spawn(feed.run(self._adapter))
 
@@ -68,6 +73,8 @@ class IngestionActor(LoopActor):
         self.cancel_work()
         if hasattr(self, "_adapter"):
             await self._adapter.close()
+        if self._books is not None:
+            self._books.close()
         return 0
 
     def report(self) -> tuple[dict[str, float], dict[str, float], dict[str, object]]:

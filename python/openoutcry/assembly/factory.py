@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from openoutcry.assembly.paths import RunPaths, read_record
+from openoutcry.assembly.paths import RunPaths, books_root, read_record, sweep_books
 from openoutcry.assembly.secrets import load_credentials
 from openoutcry.assembly.settings import Settings
 from openoutcry.domain.errors import MissingDataError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openoutcry.exchanges.ccxt_market_data import CcxtMarketData
     from openoutcry.exchanges.ccxt_trading import CcxtTrading
     from openoutcry.execution.desk import ExecutionDesk
+    from openoutcry.ingestion.books import PublishedBooks
     from openoutcry.ingestion.feed import LiveFeed
     from openoutcry.models.ensemble import Ensemble
     from openoutcry.monitoring.exporter import MonitoringServer
@@ -141,13 +142,29 @@ def deployment_of_run(settings: Settings, run_id: str) -> str:
     return f"{settings.deployment_id[:DEPLOYMENT_CHARS]}{digest[:RUN_CHARS]}"
 
 
+def published_books(settings: Settings, run_dir: Path, symbols: Sequence[str]) -> "PublishedBooks | None":
+    """Where a run's feeds show their books, dead runs' cleared away; None if the settings say nowhere."""
+    from openoutcry.ingestion.books import PublishedBooks  # noqa: PLC0415
+
+    if not settings.books.publish:
+        return None
+    root = books_root(settings.books.dir)
+    sweep_books(root)
+    folder = root / RunPaths(run_dir).run_id
+    return PublishedBooks(folder, settings.venue.venue, symbols, settings.books.depth)
+
+
 def live_feed(
-    settings: Settings, rules: Instrument, emit: Callable[[Message], None], earlier: Sequence[CandleClosed]
+    settings: Settings,
+    rules: Instrument,
+    emit: Callable[[Message], None],
+    earlier: Sequence[CandleClosed],
+    books: "PublishedBooks | None" = None,
 ) -> "LiveFeed":
     """A symbol's feed, going on behind `earlier` candles."""
     from openoutcry.ingestion.feed import LiveFeed  # noqa: PLC0415
 
-    return LiveFeed(settings.feed_of(rules.symbol), rules, emit, earlier_candles=earlier)
+    return LiveFeed(settings.feed_of(rules.symbol), rules, emit, earlier_candles=earlier, books=books)
 
 
 def monitoring(

@@ -1,8 +1,10 @@
 """Where a run is kept: the state folder, the folder of each run, and the record that says what it was."""
 
+import contextlib
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import NS_PER_S
 from openoutcry.memory.halt_latch import HaltLatch
+from openoutcry.native import clean_books
 from openoutcry.plugins.registry import did_you_mean
 
 APPLICATION: Final = "openoutcry"
@@ -42,6 +45,25 @@ def halt_latch(settings: Settings) -> HaltLatch:
 def settings_state_dir(settings: Settings) -> Path:
     """The state folder that the settings name, or the one that stands for none."""
     return state_dir(Path(settings.paths.state_dir) if settings.paths.state_dir else None)
+
+
+def books_root(given: str = "") -> Path:
+    """Where runs keep the books that they publish: in memory, this user's own. It need not exist."""
+    if given:
+        return Path(given)
+    memory = Path("/dev/shm")  # noqa: S108  the folder in it is private, which the core checks
+    return (memory if memory.is_dir() else Path(tempfile.gettempdir())) / f"{APPLICATION}-{os.getuid()}"
+
+
+def sweep_books(root: Path) -> list[Path]:
+    """Remove what the dead writers of earlier runs left of their books; returns those segments."""
+    removed = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if folder.is_dir() and not folder.is_symlink():
+            with contextlib.suppress(OSError):  # not ours, or a new run is just making it
+                removed += clean_books(folder)
+                folder.rmdir()
+    return removed
 
 
 def new_run_id(now_ns: int) -> str:

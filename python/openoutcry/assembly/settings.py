@@ -21,7 +21,7 @@ from openoutcry.domain.errors import ConfigurationError, OpenOutcryError
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S
 from openoutcry.exchanges.venue_settings import VenueSettings
 from openoutcry.execution.turn import DeskSettings as ExecutionSettings
-from openoutcry.ingestion.settings import FeedSettings
+from openoutcry.ingestion.settings import BookSettings, FeedSettings
 from openoutcry.plugins.loader import Plugins
 from openoutcry.plugins.registry import did_you_mean
 from openoutcry.risk_management.limits import RiskLimits
@@ -106,6 +106,7 @@ class Settings(_Section, frozen=True):
     plugins: tuple[str, ...] = ()  # those without which the run must not start
     venue: VenueSettings = VenueSettings()
     feed: FeedSettings = FeedSettings(symbol="BTC/USDT")  # its symbol is always the first of `symbols`
+    books: BookSettings = BookSettings()
     classifiers: Annotated[
         tuple[ClassifierSettings, ...], msgspec.Meta(min_length=1, max_length=MAX_CLASSIFIERS)
     ] = (ClassifierSettings(name="talib-patterns"), ClassifierSettings(name="moving-average-rsi"))

@@ -60,7 +60,7 @@ def examine(state_dir: Path) -> Iterator[Check]:
     """Every check in turn. One that breaks is a failure, not the end."""
     on_machine: tuple[Callable[[], Check], ...] = (
         *(python_version, compiled_core, dependencies, ta_lib, ccxt_import),
-        *(sqlite_version, clock, loopback_port, data_source),
+        *(sqlite_version, clock, loopback_port, published_books, data_source),
     )
     on_state: tuple[Callable[[Path], Check], ...] = (state_permissions, journal_mode, free_disk, halt_state)
     for check in on_machine:
@@ -242,6 +242,19 @@ def free_disk(state_dir: Path) -> Check:
             "free_disk", verdict, found, "make room: trading stops when the journal cannot be written"
         )
     return Check("free_disk", "ok", found)
+
+
+def published_books() -> Check:
+    """Books can be published in memory; what dead writers left of theirs is cleared away."""
+    from openoutcry.assembly.paths import books_root, sweep_books  # noqa: PLC0415
+
+    root = books_root()
+    if not os.access(root if root.exists() else root.parent, os.W_OK | os.X_OK):
+        remedy = "make it this user's own, or give another place with books.dir in the settings"
+        return Check("published_books", "warn", f"{root} cannot be written", remedy)
+    removed = len(sweep_books(root))
+    cleared = f" (cleared away {removed} of dead writers)" if removed else ""
+    return Check("published_books", "ok", f"{root}{cleared}")
 
 
 def halt_state(state_dir: Path) -> Check:

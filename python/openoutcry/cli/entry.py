@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "why": ("openoutcry.cli.why:why", "Explain an order, a child order or a fill, cause by cause."),
     "status": ("openoutcry.cli.status:status", "What runs now, or how the last run ended."),
     "top": ("openoutcry.cli.top:top", "Watch the running system's actors, live."),
+    "book": ("openoutcry.cli.book:book", "Watch the order book that a running system sees, live."),
     "halt": ("openoutcry.cli.halt:halt", "Stop every order, until `resume`; it outlasts restarts."),
     "resume": ("openoutcry.cli.halt:resume", "Lift the halt."),
     "report": ("openoutcry.cli.report:report", "Sum up a run and write its report."),

@@ -11,6 +11,7 @@ from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import CandleClosed, FeedState, MarketAlert, VenueStatus
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S, TimestampNs
+from openoutcry.ingestion.books import PublishedBooks
 from openoutcry.ingestion.candles import CandleValues, candle_of
 from openoutcry.ingestion.clock import Clock, SystemClock
 from openoutcry.ingestion.health import CHANNELS, ChannelHealth, FeedCounters
@@ -57,6 +58,7 @@ class LiveFeed:
         *,
         earlier_candles: Sequence[CandleClosed] = (),
         resume_trade_id: int = 0,
+        books: PublishedBooks | None = None,
     ) -> None:
         if settings.symbol != instrument.symbol:
             raise ConfigurationError(
@@ -68,6 +70,7 @@ class LiveFeed:
         self.candles: deque[CandleClosed] = deque(earlier_candles, maxlen=settings.history_candles)
         self._emit = emit
         self._clock = clock or SystemClock()
+        self._books = books
         self._feed = self._new_core(
             resume_trade_id or (self.candles[-1].last_trade_id if self.candles else 0)
         )
@@ -143,7 +146,7 @@ class LiveFeed:
         Raises:
             VenueError: the stream was refused, or a repair failed for good.
         """
-        self._update_state()
+        self.check_staleness()
         work = [
             asyncio.create_task(source.stream(self.settings.symbol, self)),
             asyncio.create_task(
@@ -174,6 +177,8 @@ class LiveFeed:
 
     def check_staleness(self) -> None:
         """Judge the age of every channel now."""
+        if self._books is not None:
+            self._books.keep(self._clock.monotonic_ns())
         self._update_state()
 
     async def _keep_repaired(
@@ -303,6 +308,8 @@ class LiveFeed:
         )
 
     def _update_state(self) -> None:
+        if self._books is not None:
+            self._books.publish(self.settings.symbol, self._feed, self._clock.wall_ns())
         state, reason = self._health.state(
             self._clock.monotonic_ns(),
             book_is_valid=self._feed.is_valid,

@@ -1,6 +1,6 @@
 """What a live feed is of, and when its data counts as stale."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -9,6 +9,18 @@ from openoutcry.domain.units import NS_PER_MS, NS_PER_S
 
 MAX_HISTORY_CANDLES: Final = 100_000
 MAX_SCREEN_LEVELS: Final = 100
+MAX_PUBLISHED_LEVELS: Final = 1_000
+
+
+class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether other processes of this user may read the books, from shared memory, and how many levels.
+
+    `dir` is where the runs have their folders; empty stands for this user's own in memory.
+    """
+
+    publish: bool = True
+    depth: Annotated[int, msgspec.Meta(ge=1, le=MAX_PUBLISHED_LEVELS)] = 20
+    dir: str = ""
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -22,8 +22,8 @@ const FOLDER_MODE: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 /// A reader that looks whether the writer lives holds the lock for a microsecond, and so does `clean`. Whoever
 /// still holds it after all attempts is a writer.
-const CLAIM_ATTEMPTS: u32 = 50;
-const CLAIM_PAUSE: Duration = Duration::from_millis(2);
+const CLAIM_ATTEMPTS: u32 = 10;
+const CLAIM_PAUSE: Duration = Duration::from_millis(1);
 
 /// Why a segment cannot be made or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
