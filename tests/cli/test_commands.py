@@ -214,7 +214,7 @@ def test_doctor_finds_this_machine_fit(oo):
     called = oo("doctor", "--json")
     assert (called.code, called.result["ok"]) == (0, True)
     names = [check["name"] for check in called.result["checks"]]
-    assert len(set(names)) == len(names) == 13
+    assert len(set(names)) == len(names) == 14
     assert all(check["remedy"] for check in called.result["checks"] if check["verdict"] != "ok")
 
 

@@ -20,7 +20,7 @@ from openoutcry.plugins.registry import did_you_mean
 
 BAR_WIDTH: Final = 20
 MS_PER_S: Final = 1000
-OPEN_ATTEMPTS: Final = 3
+LOOK_ATTEMPTS: Final = 3
 _OVER: Final = ("dead", "closed", "torn", "gone")
 _STYLES: Final = {"fresh": "green", "empty": "yellow", "busy": "yellow", "stalled": "bold yellow"}
 
@@ -69,8 +69,10 @@ class BookLook:
     def __call__(self) -> dict[str, Any]:
         """The book now, as plain values with prices and sizes as decimal text."""
         read: dict[str, Any] = {"status": "gone"}
-        for _ in range(OPEN_ATTEMPTS):
+        for _ in range(LOOK_ATTEMPTS):
             read = self._reader.read_dict(self._reader.instruments.index(self._symbol))
+            if read["status"] == "busy":
+                continue
             if read["status"] != "gone":
                 break
             try:
