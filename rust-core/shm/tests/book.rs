@@ -229,6 +229,33 @@ fn a_silent_writer_is_told_from_a_dead_one() {
 }
 
 #[test]
+fn readers_that_ask_all_the_time_do_not_keep_a_successor_out() {
+    let folder = Folder::new();
+    folder.abandoned();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..4)
+            .map(|_| {
+                let reader = folder.reader(ALWAYS);
+                assert_eq!(reader.writer(), Writer::Dead);
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        assert!([Writer::Dead, Writer::Gone].contains(&reader.writer()));
+                    }
+                })
+            })
+            .collect();
+        let successor = folder.try_publisher();
+        is_over.store(true, Ordering::Relaxed);
+        for each in readers {
+            each.join().expect("asked");
+        }
+        assert!(successor.is_ok());
+    });
+}
+
+#[test]
 fn a_writer_that_died_in_mid_write_leaves_no_record() {
     let folder = Folder::new();
     folder.abandoned();

@@ -1,9 +1,9 @@
 //! A reader of a venue's segment.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -81,6 +81,8 @@ pub struct BookReader {
     identity: (u64, u64),
     shape: Shape,
     heartbeat_timeout_ns: u64,
+    /// The writer was found dead, which is for ever: the lock is left alone from then on, for its successor.
+    is_dead: AtomicBool,
 }
 
 impl BookReader {
@@ -128,6 +130,7 @@ impl BookReader {
             file,
             path: path.to_owned(),
             shape,
+            is_dead: AtomicBool::new(false),
             heartbeat_timeout_ns: u64::try_from(heartbeat_timeout.as_nanos()).unwrap_or(u64::MAX),
         })
     }
@@ -175,10 +178,7 @@ impl BookReader {
             state::CLOSED => return Writer::Closed,
             _ => return Writer::Gone,
         }
-        let is_free = try_lock(&self.file, FlockOperation::NonBlockingLockShared);
-        if matches!(is_free, Ok(true)) {
-            let _ = try_lock(&self.file, FlockOperation::Unlock);
-        }
+        let is_free = self.is_lock_free();
         match (is_free, self.state()) {
             (_, state::CLOSED) => Writer::Closed, // just now
             (Ok(_), state::OPEN) if !is_at(&self.path, self.identity) => Writer::Gone,
@@ -186,6 +186,18 @@ impl BookReader {
             (Ok(false), state::OPEN) => Writer::Alive,
             _ => Writer::Gone, // given up; or the kernel would not say
         }
+    }
+
+    fn is_lock_free(&self) -> io::Result<bool> {
+        if self.is_dead.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let is_free = try_lock(&self.file, FlockOperation::NonBlockingLockShared)?;
+        if is_free {
+            self.is_dead.store(true, Ordering::Relaxed);
+            try_lock(&self.file, FlockOperation::Unlock)?;
+        }
+        Ok(is_free)
     }
 
     /// The process that writes, or wrote.
