@@ -1,6 +1,7 @@
 //! The compiled module `openoutcry._core`: conversions between Python and the engine, and nothing else.
 
 mod anomaly;
+mod book;
 mod error;
 mod feed;
 mod halt;
@@ -14,6 +15,8 @@ mod _core {
 
     #[pymodule_export]
     use super::anomaly::RobustZScore;
+    #[pymodule_export]
+    use super::book::L2Book;
     #[pymodule_export]
     use super::error::{BookError, CoreError};
     #[pymodule_export]
