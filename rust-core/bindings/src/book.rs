@@ -7,6 +7,7 @@ use openoutcry_engine::units::Side;
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 
+use crate::buffer;
 use crate::error::Error;
 use crate::feed::{LevelTuple, level_tuples};
 
@@ -147,7 +148,7 @@ fn matrix(array: &Bound<'_, PyAny>, name: &str, columns: usize) -> Result<PyBuff
         let wanted = format!("a C-contiguous int64 array of shape (n, {columns})");
         Error::Value(format!("{name} must be {wanted}; it {found}"))
     };
-    let buffer = PyBuffer::<i64>::get(array).map_err(|_| refusal("is no buffer of int64"))?;
+    let buffer = buffer::int64(array).ok_or_else(|| refusal("is no buffer of int64"))?;
     match buffer.shape() {
         [_, found] if *found == columns && buffer.is_c_contiguous() => Ok(buffer),
         [_, found] if *found == columns => Err(refusal("is not contiguous")),

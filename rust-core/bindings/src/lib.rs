@@ -2,6 +2,7 @@
 
 mod anomaly;
 mod book;
+mod buffer;
 mod error;
 mod feed;
 mod halt;
