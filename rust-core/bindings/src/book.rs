@@ -17,7 +17,7 @@ const TOUCH_LENGTH: usize = size_of::<TouchRow>() / size_of::<i64>();
 /// From so many rows on, about 100 µs of work, the interpreter is released.
 const DETACHED_ROWS: usize = 10_000;
 
-/// A touch: bid_ticks, bid_lots, ask_ticks, ask_lots.
+/// A touch: the bid's ticks and lots, and the ask's.
 type TouchTuple = (i64, i64, i64, i64);
 
 /// Both sides of a book by price level.

@@ -17,7 +17,8 @@ const POWERS_OF_TEN: [u64; WORD_DIGITS + 1] = [
     100_000_000,
 ];
 
-const fn repeat(byte: u8) -> u64 {
+/// A word of eight equal bytes.
+pub(crate) const fn repeat(byte: u8) -> u64 {
     u64::from_le_bytes([byte; WORD_DIGITS])
 }
 

@@ -28,11 +28,11 @@ pub enum RowError {
 /// # Errors
 /// See [`RowError`].
 #[inline]
-pub fn check_row([side, price, size]: Row) -> Result<(Side, Level), RowError> {
-    if !is_valid([side, price, size]) {
-        return Err(reason([side, price, size]));
+pub fn check_row([side, ticks, lots]: Row) -> Result<(Side, Level), RowError> {
+    if !is_valid([side, ticks, lots]) {
+        return Err(reason([side, ticks, lots]));
     }
-    Ok(split_row([side, price, size]))
+    Ok(split_row([side, ticks, lots]))
 }
 
 /// Checks changes; an error has the index of the first row that is wrong.
@@ -47,29 +47,27 @@ pub fn check_rows(rows: &[Row]) -> Result<(), (usize, RowError)> {
 }
 
 #[inline]
-fn is_valid([side, price, size]: Row) -> bool {
-    (side as u64 <= 1)
-        & ((price as u64).wrapping_sub(1) < MAX_COUNT as u64)
-        & (size as u64 <= MAX_COUNT as u64)
+fn is_valid([side, ticks, lots]: Row) -> bool {
+    (0..=1).contains(&side) && (1..=MAX_COUNT).contains(&ticks) && (0..=MAX_COUNT).contains(&lots)
 }
 
 #[cold]
-fn reason([side, price, size]: Row) -> RowError {
-    if side as u64 > 1 {
+fn reason([side, ticks, lots]: Row) -> RowError {
+    if !(0..=1).contains(&side) {
         RowError::Side(side)
-    } else if (1..=MAX_COUNT).contains(&price) {
-        RowError::Size(size)
+    } else if !(1..=MAX_COUNT).contains(&ticks) {
+        RowError::Price(ticks)
     } else {
-        RowError::Price(price)
+        RowError::Size(lots)
     }
 }
 
 #[inline]
-fn split_row([side, price, size]: Row) -> (Side, Level) {
+fn split_row([side, ticks, lots]: Row) -> (Side, Level) {
     let side = if side == 0 { Side::Buy } else { Side::Sell };
     let level = Level {
-        price: PriceTicks(price),
-        size: SizeLots(size),
+        price: PriceTicks(ticks),
+        size: SizeLots(lots),
     };
     (side, level)
 }

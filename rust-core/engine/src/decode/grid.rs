@@ -156,9 +156,9 @@ impl Grid {
     fn plain_level(&mut self, text: &[u8]) -> Option<(Level, usize)> {
         let text = text.strip_prefix(b"[\"")?;
         let (price, price_length) = self.price_shapes.read(text)?;
-        let rest = text.get(price_length..)?.strip_prefix(b"\",\"")?;
+        let rest = text.get(price_length + 1..)?.strip_prefix(b",\"")?;
         let (lots, lots_length) = self.size_shapes.read(rest)?;
-        if price == 0 || !rest.get(lots_length..)?.starts_with(b"\"]") {
+        if price == 0 || rest.get(lots_length + 1) != Some(&b']') {
             return None;
         }
         let level = Level {

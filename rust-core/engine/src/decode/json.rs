@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::{DecodeError, Level};
-use crate::digits::{leading_digits, whole_number};
+use crate::digits::{leading_digits, repeat, whole_number};
 
 /// Most levels a side in one message; the largest that Binance sends is 5,000.
 pub(super) const MAX_LEVELS: usize = 100_000;
@@ -157,9 +157,8 @@ fn string_length(text: &[u8]) -> Option<usize> {
 /// The highest bit of each of eight bytes that is a quote or a backslash; only the lowest bit is sure.
 #[inline]
 fn ends_or_escapes(bytes: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let zeros = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes & ONES << 7;
-    zeros(bytes ^ ONES * b'"' as u64) | zeros(bytes ^ ONES * b'\\' as u64)
+    let zeros = |bytes: u64| bytes.wrapping_sub(repeat(1)) & !bytes & repeat(0x80);
+    zeros(bytes ^ repeat(b'"')) | zeros(bytes ^ repeat(b'\\'))
 }
 
 /// A cursor over JSON text.

@@ -31,7 +31,7 @@ fn low_bytes(count: usize) -> u128 {
 pub(super) struct Shapes {
     step: Step,
     /// By the number of digits before the point.
-    shapes: [Shape; WHOLE_LENGTHS],
+    by_whole: [Shape; WHOLE_LENGTHS],
     latest: Shape,
     /// Digits behind the point, None for no point at all.
     decimals: Option<usize>,
@@ -43,15 +43,15 @@ impl Shapes {
     pub(super) fn new(step: Step) -> Self {
         Self {
             step,
-            shapes: [Shape::NONE; WHOLE_LENGTHS],
+            by_whole: [Shape::NONE; WHOLE_LENGTHS],
             latest: Shape::NONE,
             decimals: None,
             misses: 0,
         }
     }
 
-    /// The count of steps of the number at the beginning of a text and the number's length, if its shape is
-    /// known and it lies on the grid. What follows it is the caller's to judge.
+    /// The count of steps of the number at the beginning of a text and the number's length, if a quote follows
+    /// it, its shape is known and it lies on the grid.
     #[inline]
     pub(super) fn read(&mut self, text: &[u8]) -> Option<(i64, usize)> {
         let chunk = u128::from_le_bytes(*text.first_chunk::<TEXT_BYTES>()?);
@@ -65,7 +65,7 @@ impl Shapes {
 
     #[inline]
     fn read_as_another(&mut self, chunk: u128) -> Option<(u64, usize)> {
-        let shape = self.shapes.get(leading_digits(chunk as u64))?;
+        let shape = self.by_whole.get(leading_digits(chunk as u64))?;
         let units = shape.read(chunk)?;
         self.latest = *shape;
         Some((units, shape.length))
@@ -75,14 +75,14 @@ impl Shapes {
     pub(super) fn learn(&mut self, text: &[u8]) {
         let point = text.iter().position(|byte| *byte == b'.');
         let decimals = point.map(|point| text.len() - point - 1);
-        let is_known = self.shapes[1].length != 0 && decimals == self.decimals;
+        let is_known = self.by_whole[1].length != 0 && decimals == self.decimals;
         if is_known || self.misses > 0 {
             self.misses = (self.misses + 1) % MISSES_BEFORE_LEARNING;
             return;
         }
         self.misses = 1;
         self.decimals = decimals;
-        for (whole, shape) in self.shapes.iter_mut().enumerate() {
+        for (whole, shape) in self.by_whole.iter_mut().enumerate() {
             *shape = Shape::new(whole, decimals, self.step.decimals()).unwrap_or(Shape::NONE);
         }
     }
@@ -91,10 +91,10 @@ impl Shapes {
 /// Where the digits are in a text, and what else must stand there.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
-    /// The bytes that belong to the number, and what each is or, of a digit, must exceed.
+    /// The bytes of the number and of the quote behind it, and what each must be; digits may be more.
     mask: u128,
     expected: u128,
-    /// What lifts a byte that exceeds the expected one by more than it may to its highest bit.
+    /// What lifts a byte that exceeds the expected one by more than it may to the highest bit.
     slack: u128,
     /// The digits before the point, and those behind it once these have closed up.
     whole_mask: u128,
@@ -125,19 +125,22 @@ impl Shape {
         let digits = whole + grid_decimals;
         if whole == 0
             || decimals == Some(0)
-            || length > TEXT_BYTES
+            || length >= TEXT_BYTES
             || grid_decimals > decimals.unwrap_or(0)
         {
             return None;
         }
-        let (whole_mask, mask) = (low_bytes(whole), low_bytes(length));
+        let (whole_mask, mask) = (low_bytes(whole), low_bytes(length + 1));
         let fraction_mask = low_bytes(digits) & !whole_mask;
         let is_digit = whole_mask | fraction_mask << u8::BITS;
-        let is_point = low_bytes(whole + 1) & !whole_mask & mask;
+        let is_quote = mask & !low_bytes(length);
+        let is_point = low_bytes(whole + 1) & !whole_mask & !is_quote;
+        let is_zero = !(is_point | is_quote);
         let is_long = digits > WORD_DIGITS;
         Some(Self {
             mask,
-            expected: (repeat(b'0') & !is_point | repeat(b'.') & is_point) & mask,
+            expected: (repeat(b'0') & is_zero | repeat(b'.') & is_point | repeat(b'"') & is_quote)
+                & mask,
             slack: (repeat(0x76) & is_digit | repeat(0x7f) & !is_digit) & mask,
             whole_mask,
             fraction_mask,
