@@ -78,8 +78,9 @@ impl Ladder {
         }
     }
 
-    /// Puts `size` at `key`, zero to delete; returns what stood there.
-    #[inline]
+    /// Puts `size` at `key`, zero to delete; returns what stood there. Not inlined: the caller's choice of the
+    /// side would be repeated at every field.
+    #[inline(never)]
     pub(super) fn set(&mut self, key: i64, size: i64) -> i64 {
         let slot = self.slot(key);
         match self.blocks.get_mut(slot / BLOCK_SLOTS) {
@@ -137,6 +138,7 @@ impl Ladder {
         self.blocks.len() * BLOCK_SLOTS
     }
 
+    #[inline(never)]
     fn set_outside(&mut self, key: i64, size: i64) -> i64 {
         if key < self.base && self.best_end != 0 {
             let previous = if size == 0 {
@@ -155,6 +157,7 @@ impl Ladder {
     }
 
     /// The best level is gone from `slot`: the next one below is the best.
+    #[inline(never)]
     fn lower_best(&mut self, slot: usize) {
         self.best_end = self.used_below(slot).map_or(0, |slot| slot + 1);
         self.keep_best_in_middle();
