@@ -179,19 +179,10 @@ impl Step {
     /// See [`DecimalError`]; never `OffGrid`.
     #[inline]
     pub fn floor(self, text: &[u8]) -> Result<(i64, bool), DecimalError> {
-        match self.floor_prefix(text)? {
-            (count, is_whole, length) if length == text.len() => Ok((count, is_whole)),
-            _ => Err(DecimalError::NotDecimal),
-        }
-    }
-
-    /// As [`Self::floor`], of the longest plain decimal that `text` begins with; also gives its length.
-    ///
-    /// # Errors
-    /// See [`DecimalError`]; never `OffGrid`.
-    #[inline]
-    pub fn floor_prefix(self, text: &[u8]) -> Result<(i64, bool, usize), DecimalError> {
         let scanned = scan_decimal(text, self.decimals)?;
+        if scanned.length != text.len() {
+            return Err(DecimalError::NotDecimal);
+        }
         let mut scaled = scanned.value;
         for _ in scanned.decimals..self.decimals {
             scaled = scaled.checked_mul(10).ok_or(DecimalError::OutOfRange)?;
@@ -200,11 +191,7 @@ impl Step {
         if count > MAX_COUNT as u64 {
             return Err(DecimalError::OutOfRange);
         }
-        Ok((
-            count as i64,
-            rest == 0 && !scanned.has_surplus,
-            scanned.length,
-        ))
+        Ok((count as i64, rest == 0 && !scanned.has_surplus))
     }
 
     /// Digits behind the point that a count of steps has.
