@@ -151,7 +151,7 @@ class MarketFeed:
 class L2Book:
     """A book by price level, of whatever feed: it holds what it is told.
 
-    A side is 0 for bids and 1 for asks; prices are from 1 to 2**53 ticks and sizes from 0 to 2**53 lots.
+    A side is 0 for bids and 1 for asks; prices are from 1 to 2**56 ticks and sizes from 0 to 2**56 lots.
     `window_ticks` (1 to 4194304) is the dense part around the touch of each side; what lies beyond is kept
     too, at the cost of a search tree. With `depth`, the levels of a side beyond the best `depth` are dropped
     at the end of every update, as Kraken's book asks; one call is one update. The length is the number of

@@ -11,7 +11,7 @@ from openoutcry.native import L2Book
 
 GENERATORS = Path(__file__).parents[3] / "shared" / "peers"
 MIDDLE_TICKS = 1_000_000
-MAX_COUNT = 2**53
+MAX_COUNT = 2**56
 # Small, so that a short run leaves the window often.
 WINDOW_TICKS = 128
 
