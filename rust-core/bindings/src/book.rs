@@ -32,7 +32,7 @@ pub(crate) struct L2Book(l2::L2Book);
 )]
 impl L2Book {
     #[new]
-    #[pyo3(signature = (*, window_ticks = l2::DEFAULT_WINDOW_TICKS, depth = None))]
+    #[pyo3(signature = (*, window_ticks = 16384, depth = None))]
     fn new(window_ticks: usize, depth: Option<usize>) -> Result<Self, Error> {
         if !(1..=MAX_WINDOW_TICKS).contains(&window_ticks) {
             let what =
