@@ -337,6 +337,7 @@ __all__ = [
     "CoreError",
     "DecodeError",
     "HaltFlag",
+    "L2Book",
     "MarketFeed",
     "OrderError",
     "RobustZScore",
