@@ -10,6 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias, final
 
+from typing_extensions import Buffer
+
 BUILD_PROFILE: Final[Literal["release", "debug"]]
 VERSION: Final[str]
 
@@ -146,6 +148,46 @@ class MarketFeed:
     @property
     def last_received_ns(self) -> dict[str, int]:
         """When the newest frame of each channel came: depth, trade, book_ticker. For staleness."""
+
+@final
+class L2Book:
+    """A book by price level, of whatever feed: it holds what it is told.
+
+    A side is 0 for bids and 1 for asks; prices are from 1 to 2**56 ticks and sizes from 0 to 2**56 lots.
+    `window_ticks` (1 to 4194304) is the dense part around the touch of each side; what lies beyond is kept
+    too, at the cost of a search tree. With `depth`, the levels of a side beyond the best `depth` are dropped
+    at the end of every update, as Kraken's book asks; one call is one update. The length is the number of
+    levels.
+    """
+
+    def __new__(cls, *, window_ticks: int = 16384, depth: int | None = None) -> Self: ...
+    def __len__(self) -> int: ...
+    def set(self, side: int, price_ticks: int, size_lots: int) -> int:
+        """Set the size at a price, 0 to delete the level (which may be unknown); returns what stood there.
+
+        Raises:
+            ValueError: the side, the price or the size is out of range.
+        """
+    def set_top(self, side: int, price_ticks: int, size_lots: int) -> tuple[int, int, int, int]:
+        """As `set`; returns (bid_ticks, bid_lots, ask_ticks, ask_lots) after it, zeros for an empty side."""
+    def apply(self, rows: Buffer, top: Buffer | None = None) -> int:
+        """Apply rows (side, price_ticks, size_lots) in order as one update; returns how many there were.
+
+        `rows` is a C-contiguous int64 buffer of shape (n, 3). `top` is a writable one of shape (n, 4), which
+        gets the touch after each row as `set_top` tells it. From 10,000 rows on the interpreter is released.
+
+        Raises:
+            ValueError: a buffer of another type or shape, or a row out of range. Nothing has been applied.
+        """
+    def top(self) -> tuple[int, int, int, int] | None:
+        """(bid_ticks, bid_lots, ask_ticks, ask_lots), or None if a side is empty."""
+    def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Best `depth` levels a side as (ticks, lots): bids downwards, asks upwards."""
+    def clear(self) -> None:
+        """Forget every level."""
+    @property
+    def is_crossed(self) -> bool:
+        """The best bid is at or above the best ask, which no real book is."""
 
 # An execution report of the simulated venue is order_id, kind, side, price_ticks, last_lots, filled_lots,
 # leaves_lots, trade_id, is_maker and event_ns, where kind is one of "NEW", "TRADE", "CANCELED", "REJECTED"
@@ -433,6 +475,7 @@ __all__ = [
     "CoreError",
     "DecodeError",
     "HaltFlag",
+    "L2Book",
     "MarketFeed",
     "OrderError",
     "RobustZScore",

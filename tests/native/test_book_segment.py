@@ -226,9 +226,9 @@ def test_what_cannot_be_is_refused(folder, publisher):
         publisher.publish(2, feed, 1)
     with pytest.raises(ValueError, match="out has room for"):
         reader.read(0, out[:-1])
-    with pytest.raises(BufferError):
+    with pytest.raises(ValueError, match="int64"):
         reader.read(0, memoryview(out).toreadonly())
-    with pytest.raises(BufferError):
+    with pytest.raises(ValueError, match="int64"):
         reader.read(0, array("d", bytes(8 * reader.record_words)))
     with pytest.raises(ValueError, match="features must be in"):
         BookPublisher(folder=folder, venue="other", instruments=SYMBOLS, features=10**6)

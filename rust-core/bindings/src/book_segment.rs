@@ -8,10 +8,10 @@ use openoutcry_engine::units::Side;
 use openoutcry_shm::book::{
     self, BookDraft, Health, LastTrade, Outcome, Reading, Shape, Writer, field, flag,
 };
-use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::buffer::int64;
 use crate::error::Error;
 use crate::feed::MarketFeed;
 
@@ -189,7 +189,10 @@ impl BookReader {
         symbol_index: usize,
         out: &Bound<'_, PyAny>,
     ) -> PyResult<&'static str> {
-        let buffer: PyBuffer<i64> = PyBuffer::get(out)?;
+        let Some(buffer) = int64(out) else {
+            let text = "out must be a buffer of int64 in the machine's byte order".to_owned();
+            return Err(Error::Value(text).into());
+        };
         let (words, room) = (self.record.len(), buffer.item_count());
         if room != words {
             let text = format!("a record has {words} words, and out has room for {room}");

@@ -11,7 +11,7 @@ use pyo3::types::{IntoPyDict, PyDict};
 use crate::error::Error;
 
 /// A level as (ticks, lots).
-type LevelTuple = (i64, i64);
+pub(crate) type LevelTuple = (i64, i64);
 /// A candle in the contract's order.
 type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i128, i64, i64, i64);
 
@@ -266,7 +266,7 @@ impl MarketFeed {
     }
 }
 
-fn level_tuples(book: &L2Book, side: Side, depth: usize) -> Vec<LevelTuple> {
+pub(crate) fn level_tuples(book: &L2Book, side: Side, depth: usize) -> Vec<LevelTuple> {
     book.levels(side)
         .take(depth)
         .map(|Level { price, size }| (price.0, size.0))

@@ -1,7 +1,9 @@
 //! The compiled module `openoutcry._core`: conversions between Python and the engine, and nothing else.
 
 mod anomaly;
+mod book;
 mod book_segment;
+mod buffer;
 mod error;
 mod feed;
 mod halt;
@@ -15,6 +17,8 @@ mod _core {
 
     #[pymodule_export]
     use super::anomaly::RobustZScore;
+    #[pymodule_export]
+    use super::book::L2Book;
     #[pymodule_export]
     use super::book_segment::{BookPublisher, BookReader, clean_books};
     #[pymodule_export]

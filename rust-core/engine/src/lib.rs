@@ -6,6 +6,7 @@
 pub mod anomaly;
 pub mod book;
 pub mod decode;
+mod digits;
 pub mod feed;
 pub mod matching;
 pub mod random;

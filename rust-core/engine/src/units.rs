@@ -179,36 +179,40 @@ impl Step {
     /// See [`DecimalError`]; never `OffGrid`.
     #[inline]
     pub fn floor(self, text: &[u8]) -> Result<(i64, bool), DecimalError> {
-        match self.floor_prefix(text)? {
-            (count, is_whole, length) if length == text.len() => Ok((count, is_whole)),
-            _ => Err(DecimalError::NotDecimal),
-        }
-    }
-
-    /// As [`Self::floor`], of the longest plain decimal that `text` begins with; also gives its length.
-    ///
-    /// # Errors
-    /// See [`DecimalError`]; never `OffGrid`.
-    #[inline]
-    pub fn floor_prefix(self, text: &[u8]) -> Result<(i64, bool, usize), DecimalError> {
         let scanned = scan_decimal(text, self.decimals)?;
+        if scanned.length != text.len() {
+            return Err(DecimalError::NotDecimal);
+        }
         let mut scaled = scanned.value;
         for _ in scanned.decimals..self.decimals {
             scaled = scaled.checked_mul(10).ok_or(DecimalError::OutOfRange)?;
         }
-        let (count, rest) = if self.mantissa == 1 {
-            (scaled, 0)
-        } else {
-            (scaled / self.mantissa, scaled % self.mantissa)
-        };
+        let (count, rest) = self.divide(scaled);
         if count > MAX_COUNT as u64 {
             return Err(DecimalError::OutOfRange);
         }
-        Ok((
-            count as i64,
-            rest == 0 && !scanned.has_surplus,
-            scanned.length,
-        ))
+        Ok((count as i64, rest == 0 && !scanned.has_surplus))
+    }
+
+    /// Digits behind the point that a count of steps has.
+    #[inline]
+    pub(crate) fn decimals(self) -> usize {
+        self.decimals
+    }
+
+    /// Counts the steps in a number of units of the last decimal; None between two steps and out of range.
+    #[inline]
+    pub(crate) fn count_units(self, units: u64) -> Option<i64> {
+        let (count, rest) = self.divide(units);
+        (rest == 0 && count <= MAX_COUNT as u64).then_some(count as i64)
+    }
+
+    #[inline]
+    fn divide(self, units: u64) -> (u64, u64) {
+        if self.mantissa == 1 {
+            return (units, 0);
+        }
+        (units / self.mantissa, units % self.mantissa)
     }
 
     /// Writes a count of steps as plain decimal text with the grid's decimals.

@@ -12,31 +12,45 @@ pub const MAX_WINDOW_TICKS: usize = 1 << 22;
 /// Both sides of a book by price level. It holds what it is told; [`super::sync`] decides what to believe.
 #[derive(Debug, Clone)]
 pub struct L2Book {
-    bids: Ladder,
-    asks: Ladder,
+    /// Bids and asks, at the place of their side.
+    sides: [Ladder; 2],
+    depth: usize,
 }
 
 impl L2Book {
     /// An empty book with a dense window of `window_ticks` a side, clamped to `128..=MAX_WINDOW_TICKS`.
     pub fn new(window_ticks: usize) -> Self {
-        let window = window_ticks.min(MAX_WINDOW_TICKS);
+        Self::with_depth(window_ticks, usize::MAX)
+    }
+
+    /// A book that keeps the best `depth` levels of a side only, as the venues do that never tell of a level
+    /// leaving the depth they publish.
+    pub fn with_depth(window_ticks: usize, depth: usize) -> Self {
+        let ladder = Ladder::new(window_ticks.min(MAX_WINDOW_TICKS));
         Self {
-            bids: Ladder::new(window),
-            asks: Ladder::new(window),
+            sides: [ladder.clone(), ladder],
+            depth,
         }
     }
 
-    /// Sets the size that stands at a price, zero to delete the level; returns what stood there before.
+    /// Sets the size that stands at a price, zero to delete the level; returns what stood there before. It is
+    /// a part of an update: [`Self::truncate`] ends one made of such parts.
     #[inline]
     pub fn set(&mut self, side: Side, level: Level) -> SizeLots {
         let lots = level.size.0.max(0);
-        SizeLots(match side {
-            Side::Buy => self.bids.set(level.price.0, lots),
-            Side::Sell => self.asks.set(level.price.0.saturating_neg(), lots),
-        })
+        SizeLots(self.side_mut(side).set(key(side, level.price), lots))
     }
 
-    /// Applies every level of an update.
+    /// Ends an update: levels of a side beyond the book's depth are dropped.
+    #[inline]
+    pub fn truncate(&mut self) {
+        let depth = self.depth;
+        for side in &mut self.sides {
+            side.truncate(depth);
+        }
+    }
+
+    /// Applies every level of an update, and then drops what lies beyond the book's depth.
     pub fn apply(&mut self, update: &DepthUpdate) {
         self.set_all(&update.bids, &update.asks);
     }
@@ -54,21 +68,21 @@ impl L2Book {
         for level in asks {
             self.set(Side::Sell, *level);
         }
+        self.truncate();
     }
 
     /// Forgets every level.
     pub fn clear(&mut self) {
-        self.bids.clear();
-        self.asks.clear();
+        for side in &mut self.sides {
+            side.clear();
+        }
     }
 
     /// The best level of a side.
     #[inline]
     pub fn best(&self, side: Side) -> Option<Level> {
-        match side {
-            Side::Buy => self.bids.best().map(bid),
-            Side::Sell => self.asks.best().map(ask),
-        }
+        let best = self.side(side).best();
+        best.map(|(key, lots)| level(side, key, lots))
     }
 
     /// The best bid and the best ask, or None if a side is empty.
@@ -80,32 +94,23 @@ impl L2Book {
     /// The size at a price; zero where there is no level.
     #[inline]
     pub fn size_at(&self, side: Side, price: PriceTicks) -> SizeLots {
-        SizeLots(match side {
-            Side::Buy => self.bids.get(price.0),
-            Side::Sell => self.asks.get(price.0.saturating_neg()),
-        })
+        SizeLots(self.side(side).get(key(side, price)))
     }
 
     /// The levels of a side from the best outwards: bids downwards, asks upwards.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
-        let (ladder, level) = match side {
-            Side::Buy => (&self.bids, bid as fn((i64, i64)) -> Level),
-            Side::Sell => (&self.asks, ask as fn((i64, i64)) -> Level),
-        };
-        ladder.iter().map(level)
+        let levels = self.side(side).iter();
+        levels.map(move |(key, lots)| level(side, key, lots))
     }
 
     /// How many levels a side has.
     pub fn len(&self, side: Side) -> usize {
-        match side {
-            Side::Buy => self.bids.len(),
-            Side::Sell => self.asks.len(),
-        }
+        self.side(side).len()
     }
 
     /// True if neither side has a level.
     pub fn is_empty(&self) -> bool {
-        self.bids.len() + self.asks.len() == 0
+        self.sides.iter().all(|side| side.len() == 0)
     }
 
     /// True if the best bid is at or above the best ask, which no real book is.
@@ -113,20 +118,32 @@ impl L2Book {
     pub fn is_crossed(&self) -> bool {
         self.top().is_some_and(|(bid, ask)| bid.price >= ask.price)
     }
-}
 
-/// A bid's key is its price.
-fn bid((key, size): (i64, i64)) -> Level {
-    Level {
-        price: PriceTicks(key),
-        size: SizeLots(size),
+    #[inline]
+    fn side(&self, side: Side) -> &Ladder {
+        &self.sides[side as usize]
+    }
+
+    #[inline]
+    fn side_mut(&mut self, side: Side) -> &mut Ladder {
+        &mut self.sides[side as usize]
     }
 }
 
-/// An ask's key is its negated price: the lower, the better.
-fn ask((key, size): (i64, i64)) -> Level {
+/// The better a price of its side, the higher its key: a bid's price, and an ask's negated.
+#[inline]
+fn key(side: Side, price: PriceTicks) -> i64 {
+    match side {
+        Side::Buy => price.0,
+        Side::Sell => price.0.saturating_neg(),
+    }
+}
+
+/// The level that a key and a size stand for.
+#[inline]
+fn level(side: Side, key: i64, lots: i64) -> Level {
     Level {
-        price: PriceTicks(key.saturating_neg()),
-        size: SizeLots(size),
+        price: PriceTicks(self::key(side, PriceTicks(key))),
+        size: SizeLots(lots),
     }
 }

@@ -4,4 +4,5 @@ pub mod checksum;
 pub mod features;
 pub mod l2;
 mod ladder;
+pub mod rows;
 pub mod sync;

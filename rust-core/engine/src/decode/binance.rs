@@ -58,29 +58,44 @@ struct Fields<'a> {
     is_buyer_maker: Option<Raw<'a>>,
     stream: Option<Raw<'a>>,
     snapshot_id: Option<Raw<'a>>,
+    /// The levels of a side stand in the decoder's update already.
+    has_read_bids: bool,
+    has_read_asks: bool,
     /// The first member that came twice.
     repeated: Option<(&'a [u8], usize)>,
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn slot(&mut self, key: &[u8]) -> Option<&mut Option<Raw<'a>>> {
         Some(match key {
-            b"e" => &mut self.event,
-            b"s" | b"symbol" => &mut self.symbol,
-            b"E" => &mut self.event_time,
-            b"T" | b"time" => &mut self.trade_time,
-            b"U" => &mut self.first_id,
-            b"u" => &mut self.last_id,
+            [letter] => match letter {
+                b'e' => &mut self.event,
+                b's' => &mut self.symbol,
+                b'E' => &mut self.event_time,
+                b'T' => &mut self.trade_time,
+                b'U' => &mut self.first_id,
+                b'u' => &mut self.last_id,
+                b'b' => &mut self.bids,
+                b'a' => &mut self.asks,
+                b'B' => &mut self.bid_size,
+                b'A' => &mut self.ask_size,
+                b't' => &mut self.trade_id,
+                b'p' => &mut self.price,
+                b'q' => &mut self.size,
+                b'X' => &mut self.execution,
+                b'm' => &mut self.is_buyer_maker,
+                _ => return None,
+            },
             b"pu" => &mut self.previous_id,
-            b"b" | b"bids" => &mut self.bids,
-            b"a" | b"asks" => &mut self.asks,
-            b"B" => &mut self.bid_size,
-            b"A" => &mut self.ask_size,
-            b"t" | b"id" => &mut self.trade_id,
-            b"p" | b"price" => &mut self.price,
-            b"q" | b"qty" => &mut self.size,
-            b"X" => &mut self.execution,
-            b"m" | b"isBuyerMaker" => &mut self.is_buyer_maker,
+            b"symbol" => &mut self.symbol,
+            b"time" => &mut self.trade_time,
+            b"bids" => &mut self.bids,
+            b"asks" => &mut self.asks,
+            b"id" => &mut self.trade_id,
+            b"price" => &mut self.price,
+            b"qty" => &mut self.size,
+            b"isBuyerMaker" => &mut self.is_buyer_maker,
             b"stream" => &mut self.stream,
             b"lastUpdateId" => &mut self.snapshot_id,
             _ => return None,
@@ -165,6 +180,7 @@ impl Decoder {
         }
         self.update.bids.clear();
         self.update.asks.clear();
+        let counts = self.grid.counts();
         let mut fields = Fields::default();
         let mut is_combined = false;
         scanner.object(|scanner, key| {
@@ -177,9 +193,14 @@ impl Decoder {
         scanner.expect_end()?;
         // A partial-depth stream also carries `lastUpdateId`, but not the whole book: it is left alone.
         if fields.snapshot_id.is_some() && fields.event.is_none() && !is_combined {
+            self.grid.set_counts(counts);
             return self.finish_snapshot(&fields).map(Event::Snapshot);
         }
-        match self.kind(&fields)? {
+        let kind = self.kind(&fields)?;
+        if kind != Some(Kind::Depth) {
+            self.grid.set_counts(counts);
+        }
+        match kind {
             None => Ok(Event::Unknown),
             Some(Kind::Depth) => self.finish_depth(&fields).map(Event::Depth),
             Some(Kind::Trade) => self.finish_trade(&fields).map(Event::Trade),
@@ -232,7 +253,8 @@ impl Decoder {
         result
     }
 
-    /// Takes one member. Levels are read at once if the frame is known to be ours, else kept for later.
+    /// Takes one member. Levels are read at once unless the frame is known to be another's: where the fields
+    /// that tell come later, that is a guess, which `decode` takes back if it was wrong.
     fn member<'a>(
         &mut self,
         fields: &mut Fields<'a>,
@@ -240,25 +262,36 @@ impl Decoder {
         key: &'a [u8],
     ) -> Result<(), DecodeError> {
         let is_side = matches!(key, b"b" | b"a") && scanner.peek() == Some(b'[');
-        if !is_side || !self.is_our_depth(fields) {
+        if !is_side || !self.may_be_our_depth(fields) {
             return fields.take(scanner, key);
         }
-        let levels = if key == b"b" {
-            &mut self.update.bids
+        let (levels, has_read) = if key == b"b" {
+            (&mut self.update.bids, &mut fields.has_read_bids)
         } else {
-            &mut self.update.asks
+            (&mut self.update.asks, &mut fields.has_read_asks)
         };
-        let offset = scanner.offset();
-        scanner.levels(&mut self.grid, levels)?;
-        fields.put(key, Raw { text: READ, offset });
+        let (begin, counts) = (scanner.mark(), self.grid.counts());
+        let result = scanner.levels(&mut self.grid, levels);
+        *has_read = result.is_ok();
+        if result.is_err() {
+            if fields.event.is_some() && fields.symbol.is_some() {
+                return result;
+            }
+            levels.clear();
+            self.grid.set_counts(counts);
+            scanner.return_to(begin);
+            return fields.take(scanner, key);
+        }
+        fields.put(key, scanner.since(begin));
         Ok(())
     }
 
-    fn is_our_depth(&self, fields: &Fields<'_>) -> bool {
+    /// Nothing so far says that the frame is no depth update of our symbol.
+    fn may_be_our_depth(&self, fields: &Fields<'_>) -> bool {
         fields
             .event
-            .is_some_and(|event| event.text == b"\"depthUpdate\"")
-            && self.is_ours(fields)
+            .is_none_or(|event| event.text == b"\"depthUpdate\"")
+            && (fields.symbol.is_none() || self.is_ours(fields))
     }
 
     fn is_ours(&self, fields: &Fields<'_>) -> bool {
@@ -305,16 +338,13 @@ impl Decoder {
         self.update.first_id = first_id;
         self.update.last_id = last_id;
         self.update.event_ns = time(require(fields.event_time, "`E`")?, "E")?;
-        read_side(
-            require(fields.bids, "`b`")?,
-            &mut self.grid,
-            &mut self.update.bids,
-        )?;
-        read_side(
-            require(fields.asks, "`a`")?,
-            &mut self.grid,
-            &mut self.update.asks,
-        )?;
+        let (bids, asks) = (require(fields.bids, "`b`")?, require(fields.asks, "`a`")?);
+        if !fields.has_read_bids {
+            Scanner::of(bids).levels(&mut self.grid, &mut self.update.bids)?;
+        }
+        if !fields.has_read_asks {
+            Scanner::of(asks).levels(&mut self.grid, &mut self.update.asks)?;
+        }
         Ok(&self.update)
     }
 
@@ -330,16 +360,10 @@ impl Decoder {
         self.snapshot.last_id =
             require(fields.snapshot_id, "`lastUpdateId`")?.integer("lastUpdateId")?;
         self.snapshot.event_ns = fields.event_time.map(|raw| time(raw, "E")).transpose()?;
-        read_side(
-            require(fields.bids, "`bids`")?,
-            &mut self.grid,
-            &mut self.snapshot.bids,
-        )?;
-        read_side(
-            require(fields.asks, "`asks`")?,
-            &mut self.grid,
-            &mut self.snapshot.asks,
-        )?;
+        Scanner::of(require(fields.bids, "`bids`")?)
+            .levels(&mut self.grid, &mut self.snapshot.bids)?;
+        Scanner::of(require(fields.asks, "`asks`")?)
+            .levels(&mut self.grid, &mut self.snapshot.asks)?;
         Ok(&self.snapshot)
     }
 
@@ -411,16 +435,6 @@ impl Decoder {
         }
         Ok(level)
     }
-}
-
-/// Stands for a side that was read while the frame was scanned.
-const READ: &[u8] = b"";
-
-fn read_side(side: Raw<'_>, grid: &mut Grid, levels: &mut Vec<Level>) -> Result<(), DecodeError> {
-    if side.text == READ {
-        return Ok(());
-    }
-    Scanner::of(side).levels(grid, levels)
 }
 
 /// Spot's bookTicker has no event name: it is known by its stream's name or by its fields.

@@ -6,6 +6,7 @@
 //! are common, the step is not the instrument's, and that is an error.
 
 use super::json::{Raw, quoted};
+use super::shape::Shapes;
 use super::{DecodeError, Level};
 use crate::units::{PriceTicks, SizeLots, Step};
 
@@ -19,6 +20,14 @@ const TOLERATED_FINER_SHARE: u64 = 8;
 pub(super) struct Grid {
     price_tick: Step,
     size_step: Step,
+    price_shapes: Shapes,
+    size_shapes: Shapes,
+    counts: SizeCounts,
+}
+
+/// Sizes read so far, and those of them that were rounded down.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SizeCounts {
     sizes: u64,
     finer_sizes: u64,
 }
@@ -28,14 +37,24 @@ impl Grid {
         Self {
             price_tick,
             size_step,
-            sizes: 0,
-            finer_sizes: 0,
+            price_shapes: Shapes::new(price_tick),
+            size_shapes: Shapes::new(size_step),
+            counts: SizeCounts::default(),
         }
     }
 
     /// Sizes rounded down so far.
     pub(super) fn finer_sizes(&self) -> u64 {
-        self.finer_sizes
+        self.counts.finer_sizes
+    }
+
+    pub(super) fn counts(&self) -> SizeCounts {
+        self.counts
+    }
+
+    /// Takes back what was counted since: it was another instrument's.
+    pub(super) fn set_counts(&mut self, counts: SizeCounts) {
+        self.counts = counts;
     }
 
     /// A positive price.
@@ -66,7 +85,7 @@ impl Grid {
             .size_step
             .floor(text)
             .map_err(|reason| error("size", text, &reason, offset))?;
-        self.sizes += 1;
+        self.counts.sizes += 1;
         if is_whole {
             return Ok(SizeLots(lots));
         }
@@ -94,11 +113,12 @@ impl Grid {
         text: &[u8],
         offset: usize,
     ) -> Result<SizeLots, DecodeError> {
-        self.finer_sizes += 1;
-        if self.finer_sizes > TOLERATED_FINER_SIZES + self.sizes / TOLERATED_FINER_SHARE {
-            let (finer, sizes, step) = (self.finer_sizes, self.sizes, self.size_step);
+        self.counts.finer_sizes += 1;
+        let SizeCounts { sizes, finer_sizes } = self.counts;
+        if finer_sizes > TOLERATED_FINER_SIZES + sizes / TOLERATED_FINER_SHARE {
+            let step = self.size_step;
             let what = format!(
-                "size {} and {finer} of {sizes} sizes so far are finer than the size step {step}: \
+                "size {} and {finer_sizes} of {sizes} sizes so far are finer than the size step {step}: \
                  take the instrument's own step",
                 quoted(text)
             );
@@ -107,30 +127,56 @@ impl Grid {
         Ok(SizeLots(lots.max(1)))
     }
 
-    /// A level whose text `"price","size"` begins at the scanner's place, with the length of that text; None if
-    /// it is anything but plain digits on the grid. The one fast path: nearly every level is so written.
+    /// Takes levels `["price","size"]`, with commas between them, as long as they are written as usual: digits
+    /// of a known shape on the grid, and no blanks. Appends them to `levels` until there are `most`; returns how
+    /// long their text is. The one fast path: nearly every level is so written.
+    pub(super) fn plain_levels(
+        &mut self,
+        text: &[u8],
+        levels: &mut Vec<Level>,
+        most: usize,
+    ) -> usize {
+        let (mut begin, mut end) = (0, 0);
+        let known = levels.len();
+        while levels.len() < most
+            && let Some((level, length)) = text.get(begin..).and_then(|text| self.plain_level(text))
+        {
+            levels.push(level);
+            end = begin + length;
+            if text.get(end) != Some(&b',') {
+                break;
+            }
+            begin = end + 1;
+        }
+        self.counts.sizes += (levels.len() - known) as u64;
+        end
+    }
+
     #[inline]
-    pub(super) fn plain_level(&mut self, text: &[u8]) -> Option<(Level, usize)> {
-        let (price, is_on_grid, price_length) = self
-            .price_tick
-            .floor_prefix(text.strip_prefix(b"\"")?)
-            .ok()?;
-        let rest = text.get(price_length + 1..)?.strip_prefix(b"\",\"")?;
-        let (lots, is_whole, lots_length) = self.size_step.floor_prefix(rest).ok()?;
-        if !is_on_grid || !is_whole || price == 0 || rest.get(lots_length) != Some(&b'"') {
+    fn plain_level(&mut self, text: &[u8]) -> Option<(Level, usize)> {
+        let text = text.strip_prefix(b"[\"")?;
+        let (price, price_length) = self.price_shapes.read(text)?;
+        let rest = text.get(price_length + 1..)?.strip_prefix(b",\"")?;
+        let (lots, lots_length) = self.size_shapes.read(rest)?;
+        if price == 0 || rest.get(lots_length + 1) != Some(&b']') {
             return None;
         }
-        self.sizes += 1;
         let level = Level {
             price: PriceTicks(price),
             size: SizeLots(lots),
         };
-        Some((level, price_length + lots_length + QUOTES_AND_COMMA))
+        Some((level, price_length + lots_length + OTHER_BYTES))
+    }
+
+    /// Learns how the venue writes from a level that was not written as usual so far.
+    pub(super) fn learn(&mut self, price: &[u8], size: &[u8]) {
+        self.price_shapes.learn(price);
+        self.size_shapes.learn(size);
     }
 }
 
-/// Bytes of `"price","size"` that are not digits.
-const QUOTES_AND_COMMA: usize = 5;
+/// Bytes of `["price","size"]` that are not digits.
+const OTHER_BYTES: usize = 7;
 
 #[cold]
 fn error(what: &str, text: &[u8], reason: &dyn std::fmt::Display, offset: usize) -> DecodeError {

@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::{DecodeError, Level};
+use crate::digits::{leading_digits, repeat, whole_number};
 
 /// Most levels a side in one message; the largest that Binance sends is 5,000.
 pub(super) const MAX_LEVELS: usize = 100_000;
@@ -40,7 +41,15 @@ impl<'a> Raw<'a> {
     }
 
     /// A whole number that is not negative.
+    #[inline]
     pub(super) fn integer(self, field: &str) -> Result<i64, DecodeError> {
+        match whole_number(self.text) {
+            Some(value) => Ok(value as i64),
+            None => self.integer_by_digit(field),
+        }
+    }
+
+    fn integer_by_digit(self, field: &str) -> Result<i64, DecodeError> {
         let mut value = 0_i64;
         if self.text.is_empty() {
             return Err(self.error(field, "is not a whole number"));
@@ -92,6 +101,66 @@ pub(super) fn require<'a>(field: Option<Raw<'a>>, name: &str) -> Result<Raw<'a>,
     field.ok_or_else(|| DecodeError::new(format!("{name} is missing"), 0))
 }
 
+/// The bytes of numbers and of `true`, `false` and `null`.
+const IS_PLAIN: [bool; 256] = {
+    let mut is_plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        is_plain[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        byte += 1;
+    }
+    is_plain
+};
+
+/// How long the number, `true`, `false` or `null` is that begins the text.
+#[inline]
+fn plain_length(text: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(chunk) = text.get(length..).and_then(<[u8]>::first_chunk::<8>) {
+        let digits = leading_digits(u64::from_le_bytes(*chunk));
+        length += digits;
+        if digits < 8 {
+            break;
+        }
+    }
+    let rest = text.get(length..).unwrap_or_default();
+    let others = rest.iter().position(|byte| !IS_PLAIN[usize::from(*byte)]);
+    length + others.unwrap_or(rest.len())
+}
+
+/// How long the inside of a string is that begins the text, escapes included; None if it does not end.
+#[inline]
+fn string_length(text: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    while let Some(chunk) = text.get(length..).and_then(<[u8]>::first_chunk::<8>) {
+        let found = ends_or_escapes(u64::from_le_bytes(*chunk));
+        if found != 0 {
+            length += found.trailing_zeros() as usize / 8;
+            break;
+        }
+        length += 8;
+    }
+    let rest = text.get(length..)?;
+    if rest.first() == Some(&b'"') {
+        return Some(length);
+    }
+    let mut is_escaped = false;
+    let end = rest.iter().position(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some(length + end)
+}
+
+/// The highest bit of each of eight bytes that is a quote or a backslash; only the lowest bit is sure.
+#[inline]
+fn ends_or_escapes(bytes: u64) -> u64 {
+    let zeros = |bytes: u64| bytes.wrapping_sub(repeat(1)) & !bytes & repeat(0x80);
+    zeros(bytes ^ repeat(b'"')) | zeros(bytes ^ repeat(b'\\'))
+}
+
 /// A cursor over JSON text.
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
@@ -123,6 +192,25 @@ impl<'a> Scanner<'a> {
         self.origin + self.at
     }
 
+    /// A place to return to.
+    pub(super) fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back to a place met before.
+    pub(super) fn return_to(&mut self, mark: usize) {
+        self.at = mark;
+    }
+
+    /// The value that was taken since a mark.
+    pub(super) fn since(&self, mark: usize) -> Raw<'a> {
+        Raw {
+            text: &self.text[mark..self.at],
+            offset: self.origin + mark,
+        }
+    }
+
+    #[cold]
     fn error(&self, problem: &str) -> DecodeError {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let found = if rest.is_empty() {
@@ -136,17 +224,24 @@ impl<'a> Scanner<'a> {
     /// The next byte that is not blank, without taking it.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
-                byte => return byte.copied(),
-            }
+        match self.text.get(self.at) {
+            Some(b' ' | b'\t' | b'\n' | b'\r') => self.peek_behind_blanks(),
+            byte => byte.copied(),
         }
+    }
+
+    #[cold]
+    fn peek_behind_blanks(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
+            self.at += 1;
+        }
+        self.text.get(self.at).copied()
     }
 
     #[inline]
     fn take_if(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
+        // Nearly always there is no blank to skip.
+        let found = self.text.get(self.at) == Some(&byte) || self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
@@ -156,7 +251,12 @@ impl<'a> Scanner<'a> {
         if self.take_if(byte) {
             return Ok(());
         }
-        Err(self.error(&format!("expected `{}`", byte as char)))
+        Err(self.expected(byte))
+    }
+
+    #[cold]
+    fn expected(&self, byte: u8) -> DecodeError {
+        self.error(&format!("expected `{}`", byte as char))
     }
 
     /// Nothing but blanks may follow.
@@ -173,17 +273,26 @@ impl<'a> Scanner<'a> {
     pub(super) fn string(&mut self) -> Result<&'a [u8], DecodeError> {
         self.expect(b'"')?;
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let mut is_escaped = false;
-        let end = rest.iter().position(|byte| {
-            let is_end = *byte == b'"' && !is_escaped;
-            is_escaped = *byte == b'\\' && !is_escaped;
-            is_end
-        });
-        let Some(length) = end else {
+        let Some(length) = string_length(rest) else {
             return Err(self.error("a string does not end"));
         };
         self.at += length + 1;
         Ok(&rest[..length])
+    }
+
+    /// Takes a member's name and the colon.
+    #[inline]
+    fn key(&mut self) -> Result<&'a [u8], DecodeError> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        if let [b'"', name, b'"', b':', ..] = rest
+            && !matches!(name, b'"' | b'\\')
+        {
+            self.at += 4;
+            return Ok(&rest[1..2]);
+        }
+        let name = self.string()?;
+        self.expect(b':')?;
+        Ok(name)
     }
 
     /// Visits the members of an object; `member` must take the value.
@@ -196,8 +305,7 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         loop {
-            let key = self.string()?;
-            self.expect(b':')?;
+            let key = self.key()?;
             member(self, key)?;
             if !self.take_if(b',') {
                 return self.expect(b'}');
@@ -252,20 +360,13 @@ impl<'a> Scanner<'a> {
             Some(b'{' | b'[') => self.skip_nested()?,
             _ => {
                 let rest = self.text.get(start..).unwrap_or_default();
-                let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-                self.at += rest
-                    .iter()
-                    .position(|byte| !is_plain(byte))
-                    .unwrap_or(rest.len());
+                self.at += plain_length(rest);
                 if self.at == start {
                     return Err(self.error("expected a value"));
                 }
             }
         }
-        Ok(Raw {
-            text: &self.text[start..self.at],
-            offset: self.origin + start,
-        })
+        Ok(self.since(start))
     }
 
     /// Skips an object or an array, however deep, without recursion.
@@ -295,27 +396,38 @@ impl<'a> Scanner<'a> {
         grid: &mut Grid,
         levels: &mut Vec<Level>,
     ) -> Result<(), DecodeError> {
-        self.array(|scanner| {
-            scanner.expect(b'[')?;
-            if levels.len() == MAX_LEVELS {
-                return Err(scanner.error(&format!("a side has more than {MAX_LEVELS} levels")));
+        self.expect(b'[')?;
+        if self.take_if(b']') {
+            return Ok(());
+        }
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            match grid.plain_levels(rest, levels, MAX_LEVELS) {
+                0 => levels.push(self.level(grid, levels.len())?),
+                length => self.at += length,
             }
-            let rest = scanner.text.get(scanner.at..).unwrap_or_default();
-            if let Some((level, length)) = grid.plain_level(rest) {
-                scanner.at += length;
-                levels.push(level);
-            } else {
-                let offset = scanner.offset();
-                let price = scanner.string()?;
-                scanner.expect(b',')?;
-                let size = scanner.string()?;
-                let price = grid.price(price, offset)?;
-                levels.push(Level {
-                    price,
-                    size: grid.size(size, offset)?,
-                });
+            if !self.take_if(b',') {
+                return self.expect(b']');
             }
-            scanner.expect(b']')
-        })
+        }
+    }
+
+    /// Takes `["price","size"]`, however it is written.
+    fn level(&mut self, grid: &mut Grid, levels: usize) -> Result<Level, DecodeError> {
+        self.expect(b'[')?;
+        if levels >= MAX_LEVELS {
+            return Err(self.error(&format!("a side has more than {MAX_LEVELS} levels")));
+        }
+        let offset = self.offset();
+        let price_text = self.string()?;
+        self.expect(b',')?;
+        let size_text = self.string()?;
+        let level = Level {
+            price: grid.price(price_text, offset)?,
+            size: grid.size(size_text, offset)?,
+        };
+        grid.learn(price_text, size_text);
+        self.expect(b']')?;
+        Ok(level)
     }
 }

@@ -9,6 +9,7 @@ mod json;
 pub mod kraken;
 mod message;
 pub mod okx;
+mod shape;
 mod text;
 mod time;
 pub mod venue;
