@@ -1,9 +1,9 @@
 //! `MarketFeed`.
 
 use openoutcry_engine::book::l2::L2Book;
+use openoutcry_engine::candle::Candle;
 use openoutcry_engine::decode::Level;
 use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_step, parse_venue};
-use openoutcry_engine::tape::Candle;
 use openoutcry_engine::units::{Side, TimestampNs};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};

@@ -5,7 +5,9 @@
 
 pub mod anomaly;
 pub mod book;
+pub mod candle;
 pub mod decode;
+pub mod features;
 pub mod feed;
 pub mod matching;
 pub mod random;

@@ -10,11 +10,11 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use openoutcry_engine::book::l2::{DEFAULT_WINDOW_TICKS, L2Book};
+use openoutcry_engine::candle::Candle;
 use openoutcry_engine::decode::binance::{Decoder, Product};
 use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::decode::{BookTicker, Event, Level};
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, split_line};
-use openoutcry_engine::tape::Candle;
 use openoutcry_engine::units::{NS_PER_S, Side, SizeLots, Step};
 
 /// zstd's window in the recordings, as a power of two.

@@ -137,7 +137,7 @@ fn candles_move_as_they_do_in_the_recording() {
     let candles = feed.take_candles();
     assert!(candles.len() > 300, "{} candles", candles.len());
     let bps = |from: i64, to: i64| (to - from) as f64 / from as f64 * 1e4;
-    let square = |candle: &crate::tape::Candle| bps(candle.open.0, candle.close.0).powi(2);
+    let square = |candle: &crate::candle::Candle| bps(candle.open.0, candle.close.0).powi(2);
     let deviation = (candles.iter().map(square).sum::<f64>() / candles.len() as f64).sqrt();
     assert!((2.5..6.0).contains(&deviation), "{deviation} bps");
     let furthest = candles
