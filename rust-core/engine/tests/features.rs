@@ -70,6 +70,22 @@ impl ReferenceBook {
         }
     }
 
+    /// Deletes the worst levels beyond so many a side, as a venue does that does not tell it; returns which.
+    fn truncate(&mut self, max_levels: usize) -> Vec<(Side, Level)> {
+        let State { bids, asks } = self.state();
+        let beyond = |side, levels: Vec<(i64, i64)>| {
+            let worst = levels.into_iter().skip(max_levels);
+            worst.map(move |(price, _)| (side, level(price, 0)))
+        };
+        let gone: Vec<_> = beyond(Side::Buy, bids)
+            .chain(beyond(Side::Sell, asks))
+            .collect();
+        for (side, level) in &gone {
+            self.set(*side, *level);
+        }
+        gone
+    }
+
     fn state(&self) -> State {
         let copied = |(price, size): (&i64, &i64)| (*price, *size);
         State {
@@ -192,7 +208,9 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_books_features_equal_those_from_scratch(updates in updates()) {
+    fn the_books_features_equal_those_from_scratch(
+        updates in updates(), max_levels in prop_oneof![2 => Just(usize::MAX), 1 => 1_usize..40],
+    ) {
         let mut book = L2Book::new(128);
         let mut reference = ReferenceBook::default();
         let mut engine = FeatureEngine::new(&FeatureSettings::default()).expect("settings");
@@ -211,6 +229,9 @@ proptest! {
                     reference.set(side, *level);
                 }
             }
+            for (side, level) in reference.truncate(max_levels) {
+                book.set(side, level);
+            }
             engine.on_update(&book, &bids, &asks, TimestampNs(now));
             let state = reference.state();
             for (flows, depth) in flows.iter_mut().zip(FLOW_DEPTHS) {
@@ -219,7 +240,11 @@ proptest! {
             }
             before = state;
 
-            prop_assert_eq!(engine.top(), Some(&TopLevels::of(&book)));
+            let top = engine.top().expect("a book that is not crossed");
+            for (side, levels) in [(&top.bids, &before.bids), (&top.asks, &before.asks)] {
+                let found: Vec<(i64, i64)> = side.levels().map(|level| (level.price.0, level.size.0)).collect();
+                prop_assert_eq!(&found, &levels[..levels.len().min(DEPTH)]);
+            }
             let vector = engine.vector(TimestampNs(now));
             let expected = slow_book_features(&before);
             prop_assert!(are_close(&vector[..8], &expected), "{:?} {:?}", vector, expected);

@@ -1,11 +1,14 @@
 //! What a book says about the next moment: spread, middle, microprice, imbalance and pressure.
 
+use super::order_flow::{Flow, gains};
 use crate::book::l2::L2Book;
 use crate::decode::Level;
-use crate::units::{PriceTicks, Side, SizeLots};
+use crate::units::{MAX_COUNT, PriceTicks, Side, SizeLots};
 
 /// Levels a side that features look at.
 pub const DEPTH: usize = 20;
+/// Levels a side that are kept: so many more that a deletion seldom asks the book for those behind.
+const KEPT: usize = 32;
 /// Depths, in levels a side, at which [`BookFeatures`] has the imbalance.
 pub const IMBALANCE_DEPTHS: [usize; 4] = [1, 5, 10, 20];
 /// How far from its side's best price a level counts half in the book pressure, in basis points of that price:
@@ -13,118 +16,225 @@ pub const IMBALANCE_DEPTHS: [usize; 4] = [1, 5, 10, 20];
 pub const PRESSURE_HALF_BPS: f64 = 1.0;
 
 const BASIS_POINTS: f64 = 10_000.0;
-const NO_LEVEL: Level = Level {
-    price: PriceTicks(0),
-    size: SizeLots::ZERO,
-};
 
-/// The best levels of one side and their sums.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The best levels of one side and their sums. Prices are kept as ranks: the higher, the better, on both sides.
+#[derive(Debug, Clone, Copy)]
 pub struct TopSide {
     side: Side,
     len: usize,
-    levels: [Level; DEPTH],
-    /// Size from the best level down to each.
+    /// The side has no other levels.
+    is_whole: bool,
+    ranks: [i64; KEPT],
+    /// At most [`MAX_COUNT`] each, as every decoder sees to, so that no sum overflows.
+    lots: [i64; KEPT],
+    /// Size from the best level down to each, and the same with weights.
     sums: [i64; DEPTH],
-    weighted_lots: f64,
+    weighted_sums: [f64; DEPTH],
 }
 
 impl TopSide {
-    fn new(side: Side) -> Self {
-        Self {
+    /// The best levels of a book's side.
+    fn of(book: &L2Book, side: Side) -> Self {
+        let mut top = Self {
             side,
             len: 0,
-            levels: [NO_LEVEL; DEPTH],
+            is_whole: true,
+            ranks: [0; KEPT],
+            lots: [0; KEPT],
             sums: [0; DEPTH],
-            weighted_lots: 0.0,
-        }
+            weighted_sums: [0.0; DEPTH],
+        };
+        top.read(book);
+        top.sum(0);
+        top
     }
 
-    /// The levels, best first.
+    /// How many levels there are, of the best [`DEPTH`].
     #[inline]
-    pub fn levels(&self) -> &[Level] {
-        &self.levels[..self.len]
+    pub fn len(&self) -> usize {
+        self.len.min(DEPTH)
+    }
+
+    /// True if the side has no level.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The best [`DEPTH`] levels, best first.
+    pub fn levels(&self) -> impl Iterator<Item = Level> + '_ {
+        (0..self.len()).filter_map(|index| self.level(index))
+    }
+
+    /// The best level.
+    #[inline]
+    pub fn best(&self) -> Option<Level> {
+        self.level(0)
+    }
+
+    /// Rank and lots of the level at a depth, counted from 0.
+    #[inline]
+    pub(super) fn at(&self, index: usize) -> Option<(i64, i64)> {
+        (index < self.len()).then(|| (self.ranks[index], self.lots[index]))
     }
 
     /// The size within the best `depth` levels; all of it where the side is shorter.
     #[inline]
     pub fn size(&self, depth: usize) -> SizeLots {
-        let levels = depth.min(self.len);
-        SizeLots(if levels == 0 {
-            0
-        } else {
-            self.sums[levels - 1]
+        SizeLots(match depth.min(self.len()) {
+            0 => 0,
+            levels => self.sums[levels - 1],
         })
     }
 
     /// Sum of the sizes, each weighted by `1 / (1 + distance / half)`, where the distance is from the side's
     /// own best price and `half` is [`PRESSURE_HALF_BPS`] of that.
-    pub fn weighted_lots(&self) -> f64 {
-        self.weighted_lots
-    }
-
-    /// How good a price is: higher is better on either side.
     #[inline]
-    pub(super) fn rank(&self, price: PriceTicks) -> i64 {
-        match self.side {
-            Side::Buy => price.0,
-            Side::Sell => price.0.saturating_neg(),
+    pub fn weighted_lots(&self) -> f64 {
+        match self.len() {
+            0 => 0.0,
+            levels => self.weighted_sums[levels - 1],
         }
     }
 
-    /// True if a change of these levels can change the best [`DEPTH`].
+    #[inline]
+    fn level(&self, index: usize) -> Option<Level> {
+        let (rank, lots) = self.at(index)?;
+        let (price, size) = (PriceTicks(ranked(self.side, rank)), SizeLots(lots));
+        Some(Level { price, size })
+    }
+
+    /// True if a change of these levels can change what is kept.
     #[inline]
     fn is_touched_by(&self, changed: &[Level]) -> bool {
-        if self.len < DEPTH {
+        if self.is_whole || self.len == 0 {
             return !changed.is_empty();
         }
-        let last = self.rank(self.levels[DEPTH - 1].price);
-        changed.iter().any(|level| self.rank(level.price) >= last)
+        let last = self.ranks[self.len - 1];
+        changed
+            .iter()
+            .any(|level| ranked(self.side, level.price.0) >= last)
     }
 
-    fn of(book: &L2Book, side: Side) -> Self {
-        let mut top = Self::new(side);
-        for (slot, level) in top.levels.iter_mut().zip(book.levels(side)) {
-            *slot = level;
-            top.len += 1;
+    /// Follows a side of a book in which exactly these levels have been set, in this order, and tells what the
+    /// side gained; None if none of the best [`DEPTH`] has changed.
+    #[inline]
+    fn follow(&mut self, book: &L2Book, changed: &[Level]) -> Option<Flow> {
+        if !self.is_touched_by(changed) {
+            return None;
         }
-        top.sum();
-        top
+        let previous = *self;
+        let mut first = DEPTH;
+        for level in changed {
+            if self.len == 0 && !self.is_whole {
+                break;
+            }
+            let lots = level.size.0.clamp(0, MAX_COUNT);
+            first = first.min(self.set(ranked(self.side, level.price.0), lots));
+        }
+        if self.is_stale(book) {
+            self.read(book);
+            first = 0;
+        }
+        if first >= DEPTH {
+            return None;
+        }
+        self.sum(first);
+        Some(gains(&previous, self, first))
     }
 
-    fn sum(&mut self) {
-        let best = self.rank(self.levels[0].price);
-        let half_ticks = (self.levels[0].price.0 as f64).abs() * PRESSURE_HALF_BPS / BASIS_POINTS;
-        // A price of zero has no basis points; then only its own level counts.
-        let half_ticks = half_ticks.max(f64::MIN_POSITIVE);
-        let (mut lots, mut weighted) = (0_i64, 0.0);
-        for index in 0..self.len {
-            let Level { price, size } = self.levels[index];
-            lots = lots.saturating_add(size.0);
+    /// True if there are levels in the book that are kept no longer, or kept ones that are not there: a venue
+    /// that sends a book of few levels does not say which of them an insertion pushed out.
+    #[inline]
+    fn is_stale(&self, book: &L2Book) -> bool {
+        if self.is_whole {
+            return self.len != book.len(self.side);
+        }
+        self.len < DEPTH
+    }
+
+    /// Sets a level; returns the place from which levels have changed.
+    #[inline]
+    fn set(&mut self, rank: i64, lots: i64) -> usize {
+        let at = self.ranks[..self.len].partition_point(|other| *other > rank);
+        let is_known = at < self.len && self.ranks[at] == rank;
+        match (is_known, lots) {
+            (true, 0) => self.remove(at),
+            (true, _) => self.lots[at] = lots,
+            (false, 0) => return DEPTH,
+            // Behind the last that is kept there may be others.
+            (false, _) if at == self.len && !self.is_whole => return DEPTH,
+            (false, _) => self.insert(at, rank, lots),
+        }
+        at
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.ranks.copy_within(at + 1..self.len, at);
+        self.lots.copy_within(at + 1..self.len, at);
+        self.len -= 1;
+    }
+
+    fn insert(&mut self, at: usize, rank: i64, lots: i64) {
+        if self.len == KEPT {
+            self.is_whole = false;
+            if at == KEPT {
+                return;
+            }
+            self.len -= 1;
+        }
+        self.ranks.copy_within(at..self.len, at + 1);
+        self.lots.copy_within(at..self.len, at + 1);
+        self.ranks[at] = rank;
+        self.lots[at] = lots;
+        self.len += 1;
+    }
+
+    fn read(&mut self, book: &L2Book) {
+        self.len = 0;
+        for level in book.levels(self.side).take(KEPT) {
+            self.ranks[self.len] = ranked(self.side, level.price.0);
+            self.lots[self.len] = level.size.0.min(MAX_COUNT);
+            self.len += 1;
+        }
+        self.is_whole = book.len(self.side) <= KEPT;
+    }
+
+    /// Sums anew from a place on, before which nothing has changed.
+    #[inline]
+    fn sum(&mut self, from: usize) {
+        let best = self.ranks[0];
+        // At a price of zero there are no basis points: only the best level counts then.
+        let half_ticks = ((best as f64).abs() * (PRESSURE_HALF_BPS / BASIS_POINTS)).max(1e-9);
+        let (mut lots, mut weighted) = match from {
+            0 => (0, 0.0),
+            _ => (self.sums[from - 1], self.weighted_sums[from - 1]),
+        };
+        for index in from..self.len() {
+            let distance = best.saturating_sub(self.ranks[index]) as f64;
+            lots += self.lots[index];
+            weighted += self.lots[index] as f64 * half_ticks / (half_ticks + distance);
             self.sums[index] = lots;
-            let distance = best.saturating_sub(self.rank(price)) as f64;
-            weighted += size.0 as f64 * half_ticks / (half_ticks + distance);
+            self.weighted_sums[index] = weighted;
         }
-        self.weighted_lots = weighted;
+    }
+}
+
+/// A price's rank on a side, and a rank's price.
+#[inline]
+fn ranked(side: Side, ticks: i64) -> i64 {
+    match side {
+        Side::Buy => ticks,
+        Side::Sell => ticks.saturating_neg(),
     }
 }
 
 /// The best [`DEPTH`] levels of a book, kept up to date: a change beyond them costs a comparison.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct TopLevels {
     /// Best bids.
     pub bids: TopSide,
     /// Best asks.
     pub asks: TopSide,
-}
-
-impl Default for TopLevels {
-    fn default() -> Self {
-        Self {
-            bids: TopSide::new(Side::Buy),
-            asks: TopSide::new(Side::Sell),
-        }
-    }
 }
 
 impl TopLevels {
@@ -136,32 +246,23 @@ impl TopLevels {
         }
     }
 
-    /// What is kept of a book in which exactly the levels `bids` and `asks` have been set, or None if none of
-    /// them can have changed it.
+    /// Follows a book in which exactly the levels `bids` and `asks` have been set, in this order, and tells the
+    /// flow that this was; None if none of the best [`DEPTH`] has changed. Levels may be gone in the book that
+    /// are not among these, as long as they are its worst.
     #[inline]
-    pub fn after(&self, book: &L2Book, bids: &[Level], asks: &[Level]) -> Option<Self> {
-        let (is_bid, is_ask) = (self.bids.is_touched_by(bids), self.asks.is_touched_by(asks));
-        if !is_bid && !is_ask {
+    pub fn follow(&mut self, book: &L2Book, bids: &[Level], asks: &[Level]) -> Option<Flow> {
+        let (bids, asks) = (self.bids.follow(book, bids), self.asks.follow(book, asks));
+        if bids.is_none() && asks.is_none() {
             return None;
         }
-        Some(Self {
-            bids: if is_bid {
-                TopSide::of(book, Side::Buy)
-            } else {
-                self.bids
-            },
-            asks: if is_ask {
-                TopSide::of(book, Side::Sell)
-            } else {
-                self.asks
-            },
-        })
+        let (bids, asks) = (bids.unwrap_or_default(), asks.unwrap_or_default());
+        Some(std::array::from_fn(|index| bids[index] - asks[index]))
     }
 
     /// Best bid and best ask, or None if a side is empty or they are crossed.
     #[inline]
     pub fn touch(&self) -> Option<(Level, Level)> {
-        let (bid, ask) = (*self.bids.levels().first()?, *self.asks.levels().first()?);
+        let (bid, ask) = (self.bids.best()?, self.asks.best()?);
         (bid.price < ask.price).then_some((bid, ask))
     }
 
@@ -210,7 +311,7 @@ impl BookFeatures {
             mid_ticks: mid_ticks(bid, ask),
             microprice_ticks: microprice(bid, ask),
             imbalance: IMBALANCE_DEPTHS.map(|depth| top.imbalance_to(depth)),
-            pressure: balance(top.bids.weighted_lots, top.asks.weighted_lots),
+            pressure: balance(top.bids.weighted_lots(), top.asks.weighted_lots()),
         })
     }
 }

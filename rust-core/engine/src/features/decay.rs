@@ -75,7 +75,7 @@ impl<const N: usize> DecayedSums<N> {
             return None;
         }
         // What is missing is below a float's precision by then.
-        let share = if watched > 40.0 {
+        let share = if watched > 37.0 {
             1.0
         } else {
             1.0 - (-watched).exp()

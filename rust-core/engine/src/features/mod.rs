@@ -132,9 +132,8 @@ impl FeatureSettings {
 /// All features of one instrument.
 #[derive(Debug, Clone)]
 pub struct FeatureEngine {
-    top: TopLevels,
-    /// The book is followed without a hole.
-    is_book_known: bool,
+    /// None while the book is not followed.
+    top: Option<TopLevels>,
     order_flow: OrderFlow,
     volatility: RealisedVolatility,
     /// The trades are followed without a hole.
@@ -151,8 +150,7 @@ impl FeatureEngine {
     pub fn new(settings: &FeatureSettings) -> Result<Self, FeatureError> {
         settings.check()?;
         Ok(Self {
-            top: TopLevels::default(),
-            is_book_known: false,
+            top: None,
             order_flow: OrderFlow::new(settings.time_constant_ns),
             volatility: RealisedVolatility::new(
                 settings.volatility_interval_ns,
@@ -174,38 +172,35 @@ impl FeatureEngine {
     /// is none.
     pub fn on_book(&mut self, book: &L2Book, now: TimestampNs) {
         self.on_book_lost();
-        self.top = TopLevels::of(book);
-        self.is_book_known = !book.is_crossed();
-        if self.is_book_known {
-            self.order_flow.begin(now);
-            self.see_mid(now);
+        if book.is_crossed() {
+            return;
         }
+        self.top = Some(TopLevels::of(book));
+        self.order_flow.begin(now);
+        self.see_mid(now);
     }
 
     /// Takes a book in which exactly the levels `bids` and `asks` have been set since the last call.
     #[inline]
     pub fn on_update(&mut self, book: &L2Book, bids: &[Level], asks: &[Level], now: TimestampNs) {
-        if !self.is_book_known {
+        let Some(top) = &mut self.top else {
             self.on_book(book, now);
             return;
-        }
-        let Some(next) = self.top.after(book, bids, asks) else {
+        };
+        let Some(flow) = top.follow(book, bids, asks) else {
             return;
         };
         if book.is_crossed() {
             self.on_book_lost();
             return;
         }
-        self.order_flow.on_change(&self.top, &next, now);
-        self.top = next;
+        self.order_flow.add(flow, now);
         self.see_mid(now);
     }
 
     /// The book is not to be trusted any more.
     pub fn on_book_lost(&mut self) {
-        if self.is_book_known {
-            self.top = TopLevels::default();
-            self.is_book_known = false;
+        if self.top.take().is_some() {
             self.order_flow.reset();
             self.volatility.reset();
         }
@@ -238,7 +233,7 @@ impl FeatureEngine {
 
     /// The best levels, if the book is known.
     pub fn top(&self) -> Option<&TopLevels> {
-        self.is_book_known.then_some(&self.top)
+        self.top.as_ref()
     }
 
     /// Features of the book; None if it is not known or a side is empty.
@@ -279,7 +274,7 @@ impl FeatureEngine {
 
     #[inline]
     fn see_mid(&mut self, now: TimestampNs) {
-        match self.top.touch() {
+        match self.top().and_then(TopLevels::touch) {
             Some((bid, ask)) => self.volatility.on_mid(book::mid_ticks(bid, ask), now),
             None => self.volatility.reset(),
         }

@@ -11,13 +11,17 @@
 //! The imbalance is the gain of the bids less the gain of the asks. Where a venue sends many changes in one
 //! update, the flow is that between the states it shows; what cancelled out in between is not known.
 
-use super::book::{TopLevels, TopSide};
+use std::cmp::Ordering;
+
+use super::book::TopSide;
 use super::decay::DecayedSums;
-use crate::decode::Level;
 use crate::units::TimestampNs;
 
 /// Depths, in levels a side, over which the flow is summed.
 pub const FLOW_DEPTHS: [usize; 3] = [1, 5, 10];
+
+/// Lots of flow within each of [`FLOW_DEPTHS`].
+pub type Flow = [f64; FLOW_DEPTHS.len()];
 
 /// Decayed order-flow imbalance of a book.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,10 +44,7 @@ impl OrderFlow {
 
     /// Adds the flow that led from one state to the next.
     #[inline]
-    pub fn on_change(&mut self, previous: &TopLevels, next: &TopLevels, now: TimestampNs) {
-        let bids = gains(&previous.bids, &next.bids);
-        let asks = gains(&previous.asks, &next.asks);
-        let flow = std::array::from_fn(|index| bids[index] - asks[index]);
+    pub fn add(&mut self, flow: Flow, now: TimestampNs) {
         self.sums.add(now, flow);
     }
 
@@ -55,32 +56,35 @@ impl OrderFlow {
     /// Lots per second at [`FLOW_DEPTHS`], positive for more bids; None until one time constant has been
     /// watched.
     #[inline]
-    pub fn lots_per_s(&self, now: TimestampNs) -> Option<[f64; FLOW_DEPTHS.len()]> {
+    pub fn lots_per_s(&self, now: TimestampNs) -> Option<Flow> {
         self.sums.rates_per_s(now)
     }
 }
 
-/// What a side gained from one state to the next, within each of [`FLOW_DEPTHS`].
+/// What a side gained from one state to the next, which differ from the level `from` on only.
 #[inline]
-fn gains(previous: &TopSide, next: &TopSide) -> [f64; FLOW_DEPTHS.len()] {
-    let (mut total, mut begin) = (0.0, 0);
+pub(super) fn gains(previous: &TopSide, next: &TopSide, from: usize) -> Flow {
+    let (mut total, mut begin) = (0, from);
     FLOW_DEPTHS.map(|end| {
-        for level in begin..end {
-            let (before, after) = (previous.levels().get(level), next.levels().get(level));
-            total += gain(next, before.copied(), after.copied());
+        for index in begin..end {
+            total += gain(previous.at(index), next.at(index));
         }
-        begin = end;
-        total
+        begin = end.max(from);
+        total as f64
     })
 }
 
-/// A level that is not there is worse than any, and without size.
+/// What a level, (rank, lots), gained; one that is not there is worse than any, and without size.
 #[inline]
-fn gain(side: &TopSide, before: Option<Level>, after: Option<Level>) -> f64 {
-    let lots = |level: Option<Level>| level.map_or(0.0, |level| level.size.0 as f64);
-    let rank = |level: Option<Level>| level.map(|level| side.rank(level.price));
-    let (is_better, is_worse) = (rank(after) >= rank(before), rank(after) <= rank(before));
-    let gained = if is_better { lots(after) } else { 0.0 };
-    let lost = if is_worse { lots(before) } else { 0.0 };
-    gained - lost
+fn gain(before: Option<(i64, i64)>, after: Option<(i64, i64)>) -> i64 {
+    match (before, after) {
+        (Some((old_rank, old_lots)), Some((rank, lots))) => match rank.cmp(&old_rank) {
+            Ordering::Less => -old_lots,
+            Ordering::Equal => lots - old_lots,
+            Ordering::Greater => lots,
+        },
+        (Some((_, lots)), None) => -lots,
+        (None, Some((_, lots))) => lots,
+        (None, None) => 0,
+    }
 }

@@ -1,7 +1,9 @@
 use super::*;
+use crate::candle::CandleRule;
 use crate::decode::binance::{Decoder, Product};
 use crate::decode::venue::Venue;
 use crate::decode::{BookTicker, Event};
+use crate::features::FeatureSettings;
 use crate::feed::{FeedSettings, MarketFeed};
 use crate::units::Step;
 
@@ -20,12 +22,15 @@ fn feed() -> MarketFeed {
         symbol: "BTCUSDT".to_owned(),
         price_tick: Step::parse(PRICE_TICK).expect("a step"),
         size_step: Step::parse(SIZE_STEP).expect("a step"),
-        candle_interval_ns: 10 * NS_PER_S,
+        candle_rule: CandleRule::Time {
+            interval_ns: 10 * NS_PER_S,
+        },
         depth: None,
         window_ticks: 16_384,
         resume_trade_id: 0,
         anomaly_window: 120,
         anomaly_threshold: 6.0,
+        features: FeatureSettings::default(),
     })
     .expect("a feed")
 }
