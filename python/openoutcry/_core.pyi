@@ -42,15 +42,15 @@ class MarketFeed:
     Prices off the grid are errors. A size finer than `size_step` is one that an order older than the present
     step left behind: it is rounded down to lots, but never to 0 (an error if such sizes are common).
     The book is windowed: a dense ladder of `window_ticks` around the touch and a sparse tail.
-    `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle by time
-    in which the tape starts is incomplete and never reported).
+    `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle by
+    time in which the tape starts is incomplete and never reported).
 
     Candles by `time` last `candle_interval_ns`. Those by `trades`, `volume` (lots) and `notional` (tick·lots)
-    close with the trade that brings them to `candle_size`: it is not split, so they may exceed it by less than
-    one trade.
+    close with the trade that brings them to `candle_size`: it is not split, so they may exceed it by less
+    than one trade.
 
-    Features are of the depth book and of the tape. `vpin` needs `vpin_bucket_lots`, the size of its buckets: its
-    authors take a fiftieth of a day's volume.
+    Features are of the depth book and of the tape. `vpin` needs `vpin_bucket_lots`, the size of its buckets:
+    its authors take a fiftieth of a day's volume.
     """
 
     def __new__(

@@ -16,6 +16,8 @@ from tests.native.test_feed import (
     snapshot,
 )
 
+from openoutcry.native import DecodeError
+
 NAMES = [
     "spread_ticks",
     "mid_ticks",
@@ -73,7 +75,7 @@ def joined(**settings):
 
 
 def watched(**settings):
-    """A feed that has been watched for 20 s: each second the best bid grows by a lot and 10 lots are bought."""
+    """A feed that was watched for 20 s: each second the best bid grows by a lot and 10 lots are bought."""
     feed = joined(**settings)
     for second in range(20):
         feed.apply(depth_at(12 + second, second * 1_000, [["99.0", f"{1 + second / 1000:.3f}"]]), 7)
@@ -167,6 +169,30 @@ def test_after_a_reset_the_next_trade_tells_whether_trades_are_missing():
     assert known(read(feed)[0]) == set(TRADES)
 
 
+def bybit_trade(ms):
+    at_ms = START_MS + ms
+    trade = {"T": at_ms, "s": "BTCUSDT", "S": "Buy", "v": "0.010", "p": "100.0", "i": "a", "BT": False}
+    return frame(topic="publicTrade.BTCUSDT", type="snapshot", ts=at_ms, data=[trade])
+
+
+@pytest.mark.parametrize("lose", ["reset", "malformed"])
+def test_trades_that_no_id_can_tell_are_lost_for_good_and_their_features_begin_anew(lose):
+    feed = make_feed(venue="bybit")
+    for second in range(20):
+        assert feed.apply(bybit_trade(second * 1_000), 7) == "trade"
+    assert known(read(feed)[0]) == set(TRADES)
+    if lose == "reset":
+        feed.reset()
+    else:
+        with pytest.raises(DecodeError):
+            feed.apply(bybit_trade(20_000).replace(b"100.0", b"100.05"), 8)
+    assert known(read(feed)[0]) == set()
+    feed.apply(bybit_trade(21_000), 9)
+    assert known(read(feed)[0]) == {"trade_sign"}
+    feed.apply(bybit_trade(31_000), 9)
+    assert known(read(feed)[0]) == set(TRADES)
+
+
 def test_vpin_fills_its_buckets():
     feed = make_feed(vpin_bucket_lots=20)
     for index in range(99):
@@ -239,11 +265,10 @@ def test_candles_close_with_the_trade_that_reaches_the_threshold(rule_and_size, 
         indices, lots, ticks, _ = zip(*candle, strict=True)
         bought = sum(lots for _, lots, _, is_sell in candle if not is_sell)
         notional = sum(lots * ticks for _, lots, ticks, _ in candle)
-        open_ns, close_ns = ((START_MS + at) * 1_000_000 for at in (indices[0], indices[-1]))
-        expected.append(
-            (open_ns, close_ns, ticks[0], max(ticks), min(ticks), ticks[-1], sum(lots), bought, notional)
-            + (len(candle), 1 + indices[0], 1 + indices[-1])
-        )
+        times_ns = [(START_MS + at) * 1_000_000 for at in (indices[0], indices[-1])]
+        prices = [ticks[0], max(ticks), min(ticks), ticks[-1]]
+        ids = [1 + indices[0], 1 + indices[-1]]
+        expected.append((*times_ns, *prices, sum(lots), bought, notional, len(candle), *ids))
     assert feed.take_candles() == expected
 
 

@@ -10,8 +10,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use openoutcry_engine::book::l2::{DEFAULT_WINDOW_TICKS, L2Book};
-use openoutcry_engine::candle::Candle;
-use openoutcry_engine::candle::CandleRule;
+use openoutcry_engine::candle::{Candle, CandleRule};
 use openoutcry_engine::decode::binance::{Decoder, Product};
 use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::decode::{BookTicker, Event, Level};
