@@ -155,14 +155,16 @@ impl TopSide {
     /// Sets a level; returns the place from which levels have changed.
     #[inline]
     fn set(&mut self, rank: i64, lots: i64) -> usize {
+        // Behind the last that is kept there may be others.
+        if !self.is_whole && rank < self.ranks[self.len - 1] {
+            return DEPTH;
+        }
         let at = self.ranks[..self.len].partition_point(|other| *other > rank);
         let is_known = at < self.len && self.ranks[at] == rank;
         match (is_known, lots) {
             (true, 0) => self.remove(at),
             (true, _) => self.lots[at] = lots,
             (false, 0) => return DEPTH,
-            // Behind the last that is kept there may be others.
-            (false, _) if at == self.len && !self.is_whole => return DEPTH,
             (false, _) => self.insert(at, rank, lots),
         }
         at
