@@ -42,8 +42,15 @@ class MarketFeed:
     Prices off the grid are errors. A size finer than `size_step` is one that an order older than the present
     step left behind: it is rounded down to lots, but never to 0 (an error if such sizes are common).
     The book is windowed: a dense ladder of `window_ticks` around the touch and a sparse tail.
-    `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle
-    in which the tape starts is incomplete and never reported).
+    `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle by
+    time in which the tape starts is incomplete and never reported).
+
+    Candles by `time` last `candle_interval_ns`. Those by `trades`, `volume` (lots) and `notional` (tick·lots)
+    close with the trade that brings them to `candle_size`: it is not split, so they may exceed it by less
+    than one trade.
+
+    Features are of the depth book and of the tape. `vpin` needs `vpin_bucket_lots`, the size of its buckets:
+    its authors take a fiftieth of a day's volume.
     """
 
     def __new__(
@@ -54,12 +61,15 @@ class MarketFeed:
         symbol: str,
         price_tick: str,
         size_step: str,
-        candle_interval_ns: int,
+        candle_interval_ns: int | None = None,
+        candle_rule: Literal["time", "trades", "volume", "notional"] = "time",
+        candle_size: int | None = None,
         window_ticks: int = 16384,
         depth: int | None = None,
         resume_trade_id: int = 0,
         anomaly_window: int = 120,
         anomaly_threshold: float = 6.0,
+        vpin_bucket_lots: int | None = None,
     ) -> Self: ...
     def apply(self, frame: bytes, received_ns: int) -> Literal["depth", "trade", "book_ticker", "unknown"]:
         """Apply one WebSocket text frame, raw (`{"e":…}`) or combined (`{"stream":…,"data":…}`).
@@ -90,7 +100,8 @@ class MarketFeed:
         """Candles closed since the last call, oldest first.
 
         (open_ns, close_ns, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, buy_volume_lots,
-        notional (tick·lots), trade_count, first_trade_id, last_trade_id).
+        notional (tick·lots), trade_count, first_trade_id, last_trade_id). By time, `close_ns` is the end of
+        the interval, exclusive; else the times are those of the first and the last trade.
         """
     def take_alerts(self) -> list[tuple[int, str, float, str]]:
         """Anomalies seen since the last call: (event_ns, detector, score in [0, 1], evidence)."""
@@ -107,10 +118,28 @@ class MarketFeed:
     def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Best `depth` levels a side as (ticks, lots): bids downwards, asks upwards. Empty if not valid."""
     def features(self) -> dict[str, float]:
-        """spread_ticks, mid_ticks, microprice_ticks, imbalance_1, imbalance_5, imbalance_10 (in [-1, 1]).
+        """The features of the depth book by name: the first eight of `feature_names`.
 
-        Of the depth book; empty if it is not valid or a side is empty.
+        spread_ticks, mid_ticks, microprice_ticks; imbalance_1, imbalance_5, imbalance_10, imbalance_20 and
+        book_pressure in [-1, 1]. Empty if the book is not valid or a side is empty.
         """
+    def feature_vector(self, out: Buffer) -> bool:
+        """Write all features as of the newest event into `out`, a writable float64 buffer of as many.
+
+        What is not known is NaN: the book's while it is not valid, flows until they have been watched for
+        10 s and the volatility for 11 s without a hole, the trades' while trades are missing. Returns True if
+        all are known; `vpin` counts only if it has a bucket size.
+
+        Raises:
+            ValueError: another number of items.
+            BufferError: not a buffer of float64, or read-only.
+        """
+    @staticmethod
+    def feature_names() -> list[str]:
+        """The names of the features in their order: new ones are added at the end."""
+    @staticmethod
+    def feature_units() -> list[str]:
+        """The units of the features in the same order."""
     @property
     def is_valid(self) -> bool:
         """The book is joined, gap-free and not crossed."""

@@ -110,7 +110,7 @@ fn fill(draft: &mut BookDraft, feed: &feed::MarketFeed, now_ns: i64) {
         draft.set_asks(levels(Side::Sell));
     }
     if let Some(features) = feed.features() {
-        let [one, five, ten] = features.imbalance;
+        let [one, five, ten, _] = features.imbalance;
         draft.set_features(&[
             features.spread_ticks,
             features.mid_ticks,

@@ -1,6 +1,7 @@
 //! The one mapping of the core's errors to Python's.
 
 use openoutcry_engine::anomaly::robust_z::DetectorError;
+use openoutcry_engine::candle::CandleRuleError;
 use openoutcry_engine::decode::DecodeError as FrameError;
 use openoutcry_engine::feed::{FeedError, SettingsError};
 use openoutcry_shm::book::SegmentError;
@@ -91,6 +92,12 @@ impl From<FeedError> for Error {
 
 impl From<SettingsError> for Error {
     fn from(error: SettingsError) -> Self {
+        Self::Value(error.to_string())
+    }
+}
+
+impl From<CandleRuleError> for Error {
+    fn from(error: CandleRuleError) -> Self {
         Self::Value(error.to_string())
     }
 }

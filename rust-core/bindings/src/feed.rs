@@ -1,10 +1,13 @@
 //! `MarketFeed`.
 
 use openoutcry_engine::book::l2::L2Book;
+use openoutcry_engine::candle::{Candle, CandleRule};
 use openoutcry_engine::decode::Level;
+use openoutcry_engine::features::FeatureSettings;
+use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_step, parse_venue};
-use openoutcry_engine::tape::Candle;
 use openoutcry_engine::units::{Side, TimestampNs};
+use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 
@@ -34,8 +37,9 @@ impl MarketFeed {
 )]
 impl MarketFeed {
     #[new]
-    #[pyo3(signature = (*, venue = "binance", product = "spot", symbol, price_tick, size_step, candle_interval_ns,
-        window_ticks = 16384, depth = None, resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0))]
+    #[pyo3(signature = (*, venue = "binance", product = "spot", symbol, price_tick, size_step,
+        candle_interval_ns = None, candle_rule = "time", candle_size = None, window_ticks = 16384, depth = None,
+        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0, vpin_bucket_lots = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
         venue: &str,
@@ -43,24 +47,31 @@ impl MarketFeed {
         symbol: String,
         price_tick: &str,
         size_step: &str,
-        candle_interval_ns: i64,
+        candle_interval_ns: Option<i64>,
+        candle_rule: &str,
+        candle_size: Option<i128>,
         window_ticks: usize,
         depth: Option<usize>,
         resume_trade_id: i64,
         anomaly_window: usize,
         anomaly_threshold: f64,
+        vpin_bucket_lots: Option<i64>,
     ) -> Result<Self, Error> {
         let settings = FeedSettings {
             venue: parse_venue(venue, product)?,
             symbol,
             price_tick: parse_step("price_tick", price_tick)?,
             size_step: parse_step("size_step", size_step)?,
-            candle_interval_ns,
+            candle_rule: CandleRule::from_settings(candle_rule, candle_interval_ns, candle_size)?,
             window_ticks,
             depth,
             resume_trade_id,
             anomaly_window,
             anomaly_threshold,
+            features: FeatureSettings {
+                vpin_bucket_lots,
+                ..FeatureSettings::default()
+            },
         };
         Ok(Self(feed::MarketFeed::new(&settings)?))
     }
@@ -156,20 +167,36 @@ impl MarketFeed {
         (side(Side::Buy), side(Side::Sell))
     }
 
-    /// spread_ticks, mid_ticks, microprice_ticks, imbalance_1, imbalance_5, imbalance_10 (in [-1, 1]).
+    /// The book's features by name; empty if it is not valid or a side is empty.
     fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Some(features) = self.0.features() else {
-            return Ok(PyDict::new(py));
-        };
-        [
-            ("spread_ticks", features.spread_ticks),
-            ("mid_ticks", features.mid_ticks),
-            ("microprice_ticks", features.microprice_ticks),
-            ("imbalance_1", features.imbalance[0]),
-            ("imbalance_5", features.imbalance[1]),
-            ("imbalance_10", features.imbalance[2]),
-        ]
-        .into_py_dict(py)
+        let values = self.0.features().map(|features| features.values());
+        let names = FEATURES.into_iter().map(|(name, _)| name);
+        names.zip(values.into_iter().flatten()).into_py_dict(py)
+    }
+
+    /// Write all features into a float64 buffer, NaN where unknown; True if all are known.
+    fn feature_vector(&self, py: Python<'_>, out: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let (vector, is_complete) = self.0.feature_vector();
+        let out = PyBuffer::<f64>::get(out)?;
+        if out.item_count() != vector.len() {
+            let (expected, found) = (vector.len(), out.item_count());
+            let message = format!("out must hold {expected} float64, got {found}");
+            return Err(Error::Value(message).into());
+        }
+        out.copy_from_slice(py, &vector)?;
+        Ok(is_complete)
+    }
+
+    /// The names of the features, in the order of `feature_vector`.
+    #[staticmethod]
+    fn feature_names() -> Vec<&'static str> {
+        FEATURES.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The units of the features, in the order of `feature_vector`.
+    #[staticmethod]
+    fn feature_units() -> Vec<&'static str> {
+        FEATURES.into_iter().map(|(_, unit)| unit).collect()
     }
 
     /// The book is joined, gap-free and not crossed.

@@ -5,8 +5,10 @@
 
 pub mod anomaly;
 pub mod book;
+pub mod candle;
 pub mod decode;
 mod digits;
+pub mod features;
 pub mod feed;
 pub mod matching;
 pub mod random;

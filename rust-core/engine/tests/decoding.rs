@@ -1,8 +1,10 @@
 //! Decoding: exact where it succeeds, an error where it cannot be, and never a panic.
 
+use openoutcry_engine::candle::CandleRule;
 use openoutcry_engine::decode::binance::{Decoder, Product};
 use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::decode::{DecodeError, Event, Level};
+use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::feed::{FeedSettings, MarketFeed};
 use openoutcry_engine::units::{
     DecimalError, MAX_COUNT, PriceTicks, Side, SizeLots, Step, TimestampNs,
@@ -380,12 +382,15 @@ fn feed(product: Product) -> MarketFeed {
         symbol: "BTCUSDT".to_owned(),
         price_tick: step("0.01"),
         size_step: step("0.00001"),
-        candle_interval_ns: 1_000_000_000,
+        candle_rule: CandleRule::Time {
+            interval_ns: 1_000_000_000,
+        },
         depth: None,
         window_ticks: 128,
         resume_trade_id: 0,
         anomaly_window: 10,
         anomaly_threshold: 6.0,
+        features: FeatureSettings::default(),
     })
     .expect("settings are in range")
 }

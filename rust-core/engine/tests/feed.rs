@@ -1,7 +1,9 @@
 //! The feed as a whole: sequence, tape, candles, alerts and freshness.
 
+use openoutcry_engine::candle::CandleRule;
 use openoutcry_engine::decode::binance::Product;
 use openoutcry_engine::decode::venue::Venue;
+use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::feed::{FeedError, FeedSettings, FrameKind, MarketFeed, SettingsError};
 use openoutcry_engine::units::{Side, Step, TimestampNs};
 
@@ -14,12 +16,15 @@ fn settings(product: Product) -> FeedSettings {
         symbol: "BTCUSDT".to_owned(),
         price_tick: Step::parse("0.1").expect("a step"),
         size_step: Step::parse("0.001").expect("a step"),
-        candle_interval_ns: 10_000_000_000,
+        candle_rule: CandleRule::Time {
+            interval_ns: 10_000_000_000,
+        },
         depth: None,
         window_ticks: 128,
         resume_trade_id: 0,
         anomaly_window: 60,
         anomaly_threshold: 6.0,
+        features: FeatureSettings::default(),
     }
 }
 
@@ -545,7 +550,7 @@ fn bad_settings_are_refused() {
     );
     assert!(
         refused(FeedSettings {
-            candle_interval_ns: 0,
+            candle_rule: CandleRule::Time { interval_ns: 0 },
             ..good.clone()
         })
         .contains("candle_interval_ns")

@@ -10,11 +10,12 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use openoutcry_engine::book::l2::{DEFAULT_WINDOW_TICKS, L2Book};
+use openoutcry_engine::candle::{Candle, CandleRule};
 use openoutcry_engine::decode::binance::{Decoder, Product};
 use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::decode::{BookTicker, Event, Level};
+use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, split_line};
-use openoutcry_engine::tape::Candle;
 use openoutcry_engine::units::{NS_PER_S, Side, SizeLots, Step};
 
 /// zstd's window in the recordings, as a power of two.
@@ -129,12 +130,15 @@ impl Recording {
             symbol: self.symbol.to_owned(),
             price_tick: self.price_tick(),
             size_step: self.size_step(),
-            candle_interval_ns: CANDLE_INTERVAL_NS,
+            candle_rule: CandleRule::Time {
+                interval_ns: CANDLE_INTERVAL_NS,
+            },
             depth: None,
             window_ticks: DEFAULT_WINDOW_TICKS,
             resume_trade_id,
             anomaly_window: 120,
             anomaly_threshold: 6.0,
+            features: FeatureSettings::default(),
         })
         .expect("settings are in range")
     }

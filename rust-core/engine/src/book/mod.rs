@@ -1,7 +1,6 @@
 //! Order books: what stands at each price, and whether it can be trusted.
 
 pub mod checksum;
-pub mod features;
 pub mod l2;
 mod ladder;
 pub mod rows;

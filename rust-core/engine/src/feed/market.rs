@@ -8,8 +8,10 @@ use super::{FrameCounts, FrameKind, MAX_WAITING_ALERTS, ReceivedTimes};
 use crate::anomaly::Alert;
 use crate::anomaly::returns::ReturnDetector;
 use crate::book::sync::{SnapshotOutcome, SyncedBook, UpdateOutcome};
+use crate::candle::CandleError;
 use crate::decode::{BookTicker, DecodeError, DepthSnapshot, DepthUpdate, Event, Message, Trade};
-use crate::tape::{TapeError, TradeOutcome, TradeTape};
+use crate::features::FeatureEngine;
+use crate::tape::{TradeOutcome, TradeTape};
 use crate::units::TimestampNs;
 
 /// Everything that the decoded events change.
@@ -18,6 +20,7 @@ pub(super) struct Market {
     pub(super) book: SyncedBook,
     pub(super) ticker: Option<BookTicker>,
     pub(super) tape: TradeTape,
+    pub(super) features: FeatureEngine,
     pub(super) returns: ReturnDetector,
     pub(super) alerts: VecDeque<Alert>,
     pub(super) counts: FrameCounts,
@@ -36,7 +39,8 @@ impl Market {
                 settings.venue.book_rules(settings.depth),
             ),
             ticker: None,
-            tape: TradeTape::new(settings.candle_interval_ns, settings.resume_trade_id),
+            tape: TradeTape::new(settings.candle_rule, settings.resume_trade_id),
+            features: FeatureEngine::new(&settings.features)?,
             returns: ReturnDetector::new(settings.anomaly_window, settings.anomaly_threshold)?,
             alerts: VecDeque::new(),
             counts: FrameCounts::default(),
@@ -52,7 +56,7 @@ impl Market {
         &mut self,
         event: Event<'_>,
         received_ns: TimestampNs,
-    ) -> Result<FrameKind, TapeError> {
+    ) -> Result<FrameKind, CandleError> {
         self.violations.see_frame();
         Ok(match event {
             Event::Depth(update) => {
@@ -87,10 +91,11 @@ impl Market {
         &mut self,
         message: &Message,
         received_ns: TimestampNs,
-    ) -> Result<FrameKind, TapeError> {
+    ) -> Result<FrameKind, CandleError> {
         self.violations.see_frame();
         if let Some(lost) = message.lost {
             self.book.lose();
+            self.on_lost();
             self.violations.lost(lost, received_ns);
         }
         for update in message.updates() {
@@ -112,12 +117,25 @@ impl Market {
         })
     }
 
-    /// A frame that cannot be read may have held a change of the book.
+    /// A frame that cannot be read may have held a change of the book or a trade.
     pub(super) fn on_malformed(&mut self, error: &DecodeError, received_ns: TimestampNs) {
         self.violations.see_frame();
+        self.on_lost();
         if self.book.lose() {
             self.violations.malformed(error, received_ns);
         }
+    }
+
+    /// Trades may have been missed: the next one's id will tell, and the tape can be filled.
+    pub(super) fn on_connection_lost(&mut self) {
+        self.features.on_book_lost();
+        self.features.set_tape_whole(false);
+    }
+
+    /// Something of a stream was lost whose trades have no ids to tell which.
+    pub(super) fn on_lost(&mut self) {
+        self.features.on_book_lost();
+        self.features.on_trades_lost();
     }
 
     /// A trade of a venue that gives no consecutive ids is counted by the tape.
@@ -139,13 +157,29 @@ impl Market {
         self.violations
             .judge(outcome, known_id, update, received_ns);
         self.see_time(update.event_ns);
+        match self.book.book() {
+            None => self.features.on_book_lost(),
+            Some(_) if outcome == UpdateOutcome::Stale => {}
+            Some(book) if update.is_whole => self.features.on_book(book, self.last_event_ns),
+            Some(book) => {
+                let (bids, asks) = (&update.bids, &update.asks);
+                self.features
+                    .on_update(book, bids, asks, self.last_event_ns);
+            }
+        }
     }
 
     pub(super) fn on_snapshot(&mut self, snapshot: &DepthSnapshot) -> bool {
         if let Some(event_ns) = snapshot.event_ns {
             self.see_time(event_ns);
         }
-        match self.book.on_snapshot(snapshot) {
+        let outcome = self.book.on_snapshot(snapshot);
+        match self.book.book() {
+            None => self.features.on_book_lost(),
+            Some(_) if outcome == SnapshotOutcome::Stale => {}
+            Some(book) => self.features.on_book(book, self.last_event_ns),
+        }
+        match outcome {
             SnapshotOutcome::Joined => self.counts.snapshot += 1,
             SnapshotOutcome::Stale => self.counts.stale += 1,
             SnapshotOutcome::TooOld | SnapshotOutcome::Crossed => return false,
@@ -173,9 +207,10 @@ impl Market {
         self.ticker = Some(ticker);
     }
 
-    pub(super) fn put_on_tape(&mut self, trade: &Trade) -> Result<TradeOutcome, TapeError> {
+    pub(super) fn put_on_tape(&mut self, trade: &Trade) -> Result<TradeOutcome, CandleError> {
         let Self {
             tape,
+            features,
             returns,
             alerts,
             last_trade,
@@ -183,6 +218,7 @@ impl Market {
         } = self;
         let outcome = tape.on_trade(trade, |trade, trade_ns| {
             *last_trade = Some(*trade);
+            features.on_trade(trade.size, trade.taker, trade_ns);
             if let Some(alert) = returns.on_trade(trade.price, trade_ns) {
                 if alerts.len() == MAX_WAITING_ALERTS {
                     alerts.pop_front();
@@ -190,6 +226,9 @@ impl Market {
                 alerts.push_back(alert);
             }
         })?;
+        if outcome != TradeOutcome::Stale {
+            features.set_tape_whole(tape.missing().is_none());
+        }
         match outcome {
             TradeOutcome::Stale => self.counts.stale += 1,
             TradeOutcome::Applied | TradeOutcome::Waiting => self.counts.trade += 1,

@@ -15,12 +15,14 @@ pub use self::settings::{
 };
 pub use self::violations::{Violation, ViolationKind};
 use crate::anomaly::Alert;
-use crate::book::features::BookFeatures;
 use crate::book::l2::L2Book;
+use crate::candle::{Candle, CandleError};
 use crate::decode::venue::{Venue, VenueDecoder};
 use crate::decode::{BookTicker, DecodeError, Event, Level, Message, Trade};
 use crate::decode::{binance, bitstamp, bybit, coinbase, kraken, okx};
-use crate::tape::{Candle, TapeError, TradeOutcome};
+use crate::features::book::BookFeatures;
+use crate::features::vector::FEATURE_COUNT;
+use crate::tape::TradeOutcome;
 use crate::units::TimestampNs;
 
 /// Most alerts that wait to be taken; beyond it the oldest are forgotten.
@@ -42,7 +44,7 @@ pub enum FeedError {
     },
     /// A trade that the tape cannot take.
     #[error(transparent)]
-    Tape(#[from] TapeError),
+    Tape(#[from] CandleError),
 }
 
 /// What a frame was.
@@ -215,10 +217,14 @@ impl MarketFeed {
 
     /// Forgets the book and the ticker: the connection was lost. The tape stays.
     pub fn reset(&mut self) {
-        if let Wire::Venue { decoder, .. } = &mut self.wire {
-            decoder.reset();
-        }
         self.market.book.reset();
+        match &mut self.wire {
+            Wire::Binance(_) => self.market.on_connection_lost(),
+            Wire::Venue { decoder, .. } => {
+                decoder.reset();
+                self.market.on_lost();
+            }
+        }
         self.market.ticker = None;
     }
 
@@ -257,7 +263,15 @@ impl MarketFeed {
 
     /// Features of the book; None if it is not valid or a side is empty.
     pub fn features(&self) -> Option<BookFeatures> {
-        self.book().and_then(BookFeatures::of)
+        self.market.features.book()
+    }
+
+    /// All features as of the newest event, in the order of [`crate::features::vector::FEATURES`], NaN for
+    /// what is not known; and whether all are known that this feed measures.
+    pub fn feature_vector(&self) -> ([f64; FEATURE_COUNT], bool) {
+        let features = &self.market.features;
+        let vector = features.vector(self.market.last_event_ns);
+        (vector, features.is_complete(&vector))
     }
 
     /// True if updates wait for a snapshot.

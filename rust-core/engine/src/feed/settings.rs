@@ -2,8 +2,10 @@
 
 use crate::anomaly::robust_z::DetectorError;
 use crate::book::l2::MAX_WINDOW_TICKS;
+use crate::candle::{CandleRule, CandleRuleError};
 use crate::decode::binance::Product;
 use crate::decode::venue::{BINANCE, VENUE_NAMES, Venue};
+use crate::features::{FeatureError, FeatureSettings};
 use crate::units::{DecimalError, Step};
 
 /// How much of a bad setting an error quotes, in characters.
@@ -20,8 +22,8 @@ pub struct FeedSettings {
     pub price_tick: Step,
     /// Smallest size difference.
     pub size_step: Step,
-    /// Length of a candle.
-    pub candle_interval_ns: i64,
+    /// What closes a candle.
+    pub candle_rule: CandleRule,
     /// Width of the book's dense window.
     pub window_ticks: usize,
     /// Levels a side that were subscribed, where the venue's checksum depends on it; none: the venue's most.
@@ -32,6 +34,8 @@ pub struct FeedSettings {
     pub anomaly_window: usize,
     /// Robust deviations that make an anomaly.
     pub anomaly_threshold: f64,
+    /// How features are measured.
+    pub features: FeatureSettings,
 }
 
 /// Why a feed cannot be made.
@@ -72,6 +76,12 @@ pub enum SettingsError {
     /// A detector that cannot be made.
     #[error("anomaly detector: {0}")]
     Detector(#[from] DetectorError),
+    /// A rule for candles that cannot be used.
+    #[error(transparent)]
+    Candle(#[from] CandleRuleError),
+    /// Features that cannot be measured so.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
 }
 
 /// Reads a grid from a setting's text.
@@ -120,10 +130,8 @@ impl FeedSettings {
     /// Checks what the types cannot.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         self.check_venue_symbol()?;
+        self.candle_rule.checked()?;
         let range = |name, range, value| Err(SettingsError::Range { name, range, value });
-        if self.candle_interval_ns <= 0 {
-            return range("candle_interval_ns", "1 or more", self.candle_interval_ns);
-        }
         if !(1..=MAX_WINDOW_TICKS).contains(&self.window_ticks) {
             return range("window_ticks", "1 to 4194304", self.window_ticks as i64);
         }

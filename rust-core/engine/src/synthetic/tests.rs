@@ -1,7 +1,9 @@
 use super::*;
+use crate::candle::CandleRule;
 use crate::decode::binance::{Decoder, Product};
 use crate::decode::venue::Venue;
 use crate::decode::{BookTicker, Event};
+use crate::features::FeatureSettings;
 use crate::feed::{FeedSettings, MarketFeed};
 use crate::units::Step;
 
@@ -20,12 +22,15 @@ fn feed() -> MarketFeed {
         symbol: "BTCUSDT".to_owned(),
         price_tick: Step::parse(PRICE_TICK).expect("a step"),
         size_step: Step::parse(SIZE_STEP).expect("a step"),
-        candle_interval_ns: 10 * NS_PER_S,
+        candle_rule: CandleRule::Time {
+            interval_ns: 10 * NS_PER_S,
+        },
         depth: None,
         window_ticks: 16_384,
         resume_trade_id: 0,
         anomaly_window: 120,
         anomaly_threshold: 6.0,
+        features: FeatureSettings::default(),
     })
     .expect("a feed")
 }
@@ -137,7 +142,7 @@ fn candles_move_as_they_do_in_the_recording() {
     let candles = feed.take_candles();
     assert!(candles.len() > 300, "{} candles", candles.len());
     let bps = |from: i64, to: i64| (to - from) as f64 / from as f64 * 1e4;
-    let square = |candle: &crate::tape::Candle| bps(candle.open.0, candle.close.0).powi(2);
+    let square = |candle: &crate::candle::Candle| bps(candle.open.0, candle.close.0).powi(2);
     let deviation = (candles.iter().map(square).sum::<f64>() / candles.len() as f64).sqrt();
     assert!((2.5..6.0).contains(&deviation), "{deviation} bps");
     let furthest = candles
