@@ -5,7 +5,9 @@ mod book_segment;
 mod error;
 mod feed;
 mod halt;
+mod l3;
 mod matching;
+mod rows;
 mod slicing;
 mod synthetic;
 
@@ -23,6 +25,8 @@ mod _core {
     use super::feed::MarketFeed;
     #[pymodule_export]
     use super::halt::HaltFlag;
+    #[pymodule_export]
+    use super::l3::L3Book;
     #[pymodule_export]
     use super::matching::SimulatedVenue;
     #[pymodule_export]

@@ -3,5 +3,6 @@
 pub mod checksum;
 pub mod features;
 pub mod l2;
+pub mod l3;
 mod ladder;
 pub mod sync;
