@@ -482,6 +482,101 @@ def clean_books(folder: str | PathLike[str] | None = None) -> list[Path]:
     """Remove a folder's segments whose writers are dead; returns them. Raises OSError as `BookPublisher`."""
 
 @final
+class L3Book:
+    """The book by order: every resting order in its place in the queue of its price, and the levels.
+
+    It holds what it is told, crossed or not. An operation on an order that is unknown, that rests already or
+    that has fewer lots is a BookError; a size, price, side or id that no book takes is an OrderError.
+    Order ids are below 2**63. Prices are within 2**56 ticks of zero, sizes are 1 to 2**56 lots.
+    `units_per_tick` is how many of a feed's price units make a tick, for `apply_lobster` and `apply_itch`:
+    both write prices in 1/10,000 dollar, so that a cent is 100.
+    """
+
+    def __new__(cls, *, window_ticks: int = 16384, units_per_tick: int = 1) -> Self: ...
+    def apply(self, rows: Buffer) -> int:
+        """Apply rows of a C-contiguous int64 buffer of n by 6; returns n.
+
+        A row is kind, order_id, new_order_id, side (0 bid, 1 ask), price_ticks, size_lots. Kinds, and what of
+        the rest they use:
+
+        - 0 add (order_id, side, price_ticks, size_lots)
+        - 1 cancel (order_id)
+        - 2 reduce by size_lots (order_id, size_lots)
+        - 3 execute size_lots (order_id, size_lots)
+        - 4 replace, losing its place (order_id, new_order_id, price_ticks, size_lots)
+        - 5 amend, keeping its place if the price stays and the size does not grow (order_id, price_ticks,
+          size_lots)
+        - 6 hidden execution: nothing changes
+
+        The interpreter is not released.
+
+        Raises:
+            BookError: a row does not fit the book. The message names the row, counted from 0; the rows before
+                it stay applied. So too with the others.
+            OrderError: a row is no event, or its size or price is out of range.
+            ValueError: the buffer has another shape. A buffer of other items is a BufferError.
+        """
+    def apply_lobster(self, lines: bytes, *, skip_unknown: bool = False) -> tuple[int, int]:
+        """Apply whole lines of a LOBSTER message file, with the interpreter released.
+
+        Returns (lines, lines skipped). LOBSTER begins at the opening, when unknown orders rest already:
+        `seed` the levels that its book file shows. An event of an unknown order takes from what was seeded
+        at its price; if there is nothing, it is a BookError, or skipped and counted with `skip_unknown`.
+
+        Raises:
+            BookError: a message does not fit the book, or says another side, price or, when it deletes, size
+                than its order has. The message is named by its line, counted from 0; those before it stay
+                applied.
+            DecodeError: a line is malformed, or a displayed order's price lies between two ticks; as above.
+        """
+    def apply_itch(self, messages: bytes, stock_locate: int | None = None) -> int:
+        """Apply whole length-prefixed NASDAQ ITCH 5.0 messages (its day files), the interpreter released.
+
+        Returns the order messages (A, F, E, C, X, D, U) of the instrument `stock_locate`, or of all as if
+        they were one book. Other messages are skipped.
+
+        Raises:
+            BookError: a message does not fit the book. It is named by its number among the order messages of
+                the instrument, counted from 0; those before it stay applied.
+            DecodeError: a message is malformed or cut off; as above.
+        """
+    def add(self, order_id: int, side: _Side, price_ticks: int, size_lots: int) -> None:
+        """Rest a new order at the end of its price's queue."""
+    def cancel(self, order_id: int) -> int:
+        """Withdraw an order; returns the lots that it had."""
+    def reduce(self, order_id: int, size_lots: int) -> int:
+        """Withdraw part of an order, which keeps its place, or all of it; returns the lots left."""
+    def execute(self, order_id: int, size_lots: int) -> int:
+        """Trade an order, wherever it stands in its queue; returns the lots left."""
+    def replace(self, order_id: int, new_order_id: int, price_ticks: int, size_lots: int) -> None:
+        """Withdraw an order and rest another on its side, at the end of the queue. Ids may be equal."""
+    def amend(self, order_id: int, price_ticks: int, size_lots: int) -> None:
+        """Change an order, which keeps its place if the price stays and the size does not grow."""
+    def seed(self, side: _Side, price_ticks: int, size_lots: int) -> int:
+        """Rest lots of unknown orders at the end of a price's queue, once a price.
+
+        Returns the id, not below 2**63, of the one order that stands for them. For `apply_lobster`.
+        """
+    def clear(self) -> None:
+        """Forget every order."""
+    def queue_position(self, order_id: int) -> tuple[int, int] | None:
+        """(orders ahead, lots ahead) of an order at its price; None if it does not rest."""
+    def order(self, order_id: int) -> tuple[int, _Side, int, int] | None:
+        """An order as (order_id, side, price_ticks, size_lots); None if it does not rest."""
+    def front(self, side: _Side) -> tuple[int, _Side, int, int] | None:
+        """The order that is served next on a side, as `order`; None if the side is empty."""
+    def orders(self, side: _Side, price_ticks: int) -> list[tuple[int, int]]:
+        """The orders at a price as (order_id, size_lots), oldest first."""
+    def top(self) -> tuple[int, int, int, int] | None:
+        """(bid_ticks, bid_lots, ask_ticks, ask_lots), or None if a side is empty."""
+    def size_at(self, side: _Side, price_ticks: int) -> int:
+        """The lots at a price; 0 where there is no level."""
+    def levels(self, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Best `depth` levels a side as (ticks, lots): bids downwards, asks upwards."""
+    def __len__(self) -> int:
+        """How many orders rest."""
+
+@final
 class RobustZScore:
     """Streaming robust z-score over a bounded window: (x - median) / (1.4826 · MAD).
 
@@ -505,6 +600,7 @@ __all__ = [
     "DecodeError",
     "HaltFlag",
     "L2Book",
+    "L3Book",
     "MarketFeed",
     "OrderError",
     "RobustZScore",

@@ -223,8 +223,10 @@ def test_other_buffers_are_refused():
     read_only.flags.writeable = False
     with pytest.raises(BufferError):
         feed.feature_vector(read_only)
-    with pytest.raises(BufferError):
+    with pytest.raises(TypeError, match="float64"):
         feed.feature_vector(np.zeros(20, dtype=np.float32))
+    with pytest.raises(TypeError, match="byte order"):
+        feed.feature_vector(np.zeros(20, dtype=">f8"))
     with pytest.raises(TypeError):
         feed.feature_vector([0.0] * 20)
 

@@ -4,10 +4,9 @@ use openoutcry_engine::book::l2::{self, MAX_WINDOW_TICKS};
 use openoutcry_engine::book::rows::{Row, TouchRow, check_row, check_rows};
 use openoutcry_engine::decode::Level;
 use openoutcry_engine::units::Side;
-use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 
-use crate::buffer;
+use crate::buffer::Numbers;
 use crate::error::Error;
 use crate::feed::{LevelTuple, level_tuples};
 
@@ -143,12 +142,12 @@ fn apply_rows(
 }
 
 /// A C-contiguous matrix of int64 with so many columns.
-fn matrix(array: &Bound<'_, PyAny>, name: &str, columns: usize) -> Result<PyBuffer<i64>, Error> {
+fn matrix(array: &Bound<'_, PyAny>, name: &str, columns: usize) -> Result<Numbers<i64>, Error> {
     let refusal = |found: &str| {
         let wanted = format!("a C-contiguous int64 array of shape (n, {columns})");
         Error::Value(format!("{name} must be {wanted}; it {found}"))
     };
-    let buffer = buffer::int64(array).ok_or_else(|| refusal("is no buffer of int64"))?;
+    let buffer = Numbers::of(array).ok_or_else(|| refusal("is no buffer of int64"))?;
     match buffer.shape() {
         [_, found] if *found == columns && buffer.is_c_contiguous() => Ok(buffer),
         [_, found] if *found == columns => Err(refusal("is not contiguous")),
@@ -157,7 +156,7 @@ fn matrix(array: &Bound<'_, PyAny>, name: &str, columns: usize) -> Result<PyBuff
 }
 
 /// The matrix that takes the touches of `rows` rows.
-fn touch_matrix(array: &Bound<'_, PyAny>, rows: usize) -> Result<PyBuffer<i64>, Error> {
+fn touch_matrix(array: &Bound<'_, PyAny>, rows: usize) -> Result<Numbers<i64>, Error> {
     let buffer = matrix(array, "top", TOUCH_LENGTH)?;
     let found = buffer.item_count() / TOUCH_LENGTH;
     if found != rows {

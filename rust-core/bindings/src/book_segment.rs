@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::feed;
 use openoutcry_engine::units::Side;
 use openoutcry_shm::book::{
@@ -11,19 +12,9 @@ use openoutcry_shm::book::{
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::buffer::int64;
+use crate::buffer::Numbers;
 use crate::error::Error;
 use crate::feed::MarketFeed;
-
-/// What `features` is made of, in the order of the record.
-const FEATURE_NAMES: [&str; 6] = [
-    "spread_ticks",
-    "mid_ticks",
-    "microprice_ticks",
-    "imbalance_1",
-    "imbalance_5",
-    "imbalance_10",
-];
 
 /// Publishes one venue's books in shared memory, for any process of this user.
 #[pyclass(module = "openoutcry._core")]
@@ -34,10 +25,10 @@ pub(crate) struct BookPublisher(book::BookPublisher);
 impl BookPublisher {
     /// How many features there are to publish.
     #[classattr]
-    const FEATURES_MAX: usize = FEATURE_NAMES.len();
+    const FEATURES_MAX: usize = FEATURES.len();
 
     #[new]
-    #[pyo3(signature = (*, folder = None, venue, instruments, depth = 20, features = FEATURE_NAMES.len()))]
+    #[pyo3(signature = (*, folder = None, venue, instruments, depth = 20, features = FEATURES.len()))]
     #[allow(clippy::needless_pass_by_value)] // what Python gives is ours
     fn new(
         folder: Option<PathBuf>,
@@ -46,12 +37,15 @@ impl BookPublisher {
         depth: usize,
         features: usize,
     ) -> Result<Self, Error> {
-        let Some(names) = FEATURE_NAMES.get(..features) else {
-            let most = FEATURE_NAMES.len();
+        let Some(published) = FEATURES.get(..features) else {
+            let most = FEATURES.len();
             let text = format!("features must be in 0 to {most}, got {features}");
             return Err(Error::Value(text));
         };
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let names: Vec<String> = published
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         let folder = folder.unwrap_or_else(book::default_folder);
         let made = book::BookPublisher::create(&folder, venue, &instruments, depth, &names)?;
         Ok(Self(made))
@@ -109,17 +103,8 @@ fn fill(draft: &mut BookDraft, feed: &feed::MarketFeed, now_ns: i64) {
         draft.set_bids(levels(Side::Buy));
         draft.set_asks(levels(Side::Sell));
     }
-    if let Some(features) = feed.features() {
-        let [one, five, ten, _] = features.imbalance;
-        draft.set_features(&[
-            features.spread_ticks,
-            features.mid_ticks,
-            features.microprice_ticks,
-            one,
-            five,
-            ten,
-        ]);
-    }
+    let (features, _) = feed.feature_vector();
+    draft.set_features(&features);
 }
 
 /// Reads one venue's books from shared memory.
@@ -183,17 +168,14 @@ impl BookReader {
     }
 
     /// Copy an instrument's record into a writable int64 buffer of `record_words`.
+    #[expect(clippy::needless_pass_by_value, reason = "Python gives a value")]
     fn read(
         &mut self,
         py: Python<'_>,
         symbol_index: usize,
-        out: &Bound<'_, PyAny>,
+        out: Numbers<i64>,
     ) -> PyResult<&'static str> {
-        let Some(buffer) = int64(out) else {
-            let text = "out must be a buffer of int64 in the machine's byte order".to_owned();
-            return Err(Error::Value(text).into());
-        };
-        let (words, room) = (self.record.len(), buffer.item_count());
+        let (words, room) = (self.record.len(), out.item_count());
         if room != words {
             let text = format!("a record has {words} words, and out has room for {room}");
             return Err(Error::Value(text).into());
@@ -203,7 +185,7 @@ impl BookReader {
             for (signed, word) in self.signed.iter_mut().zip(&self.record) {
                 *signed = *word as i64;
             }
-            buffer.copy_from_slice(py, &self.signed)?;
+            out.copy_from_slice(py, &self.signed)?;
         }
         Ok(outcome_name(outcome))
     }

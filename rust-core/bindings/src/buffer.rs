@@ -1,6 +1,10 @@
-//! Buffers of integers from Python.
+//! Buffers of numbers from Python.
 
-use pyo3::buffer::PyBuffer;
+use std::any::type_name;
+use std::ops::Deref;
+
+use pyo3::buffer::{Element, PyBuffer};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 /// What the format of numbers in the other byte order begins with. `PyO3` 0.30 takes these for its own on a
@@ -11,9 +15,35 @@ const SWAPPED: &[u8] = if cfg!(target_endian = "big") {
     b">!"
 };
 
-/// A buffer of int64 in the machine's byte order; None for anything else.
-pub(crate) fn int64(array: &Bound<'_, PyAny>) -> Option<PyBuffer<i64>> {
-    let buffer = PyBuffer::<i64>::get(array).ok()?;
-    let order = buffer.format().to_bytes().first()?;
-    (!SWAPPED.contains(order)).then_some(buffer)
+/// A buffer of numbers in the machine's byte order.
+#[derive(Debug)]
+pub(crate) struct Numbers<T: Element>(PyBuffer<T>);
+
+impl<T: Element> Numbers<T> {
+    /// None for anything else.
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
+        let buffer = PyBuffer::get(object).ok()?;
+        let order = buffer.format().to_bytes().first()?;
+        (!SWAPPED.contains(order)).then_some(Self(buffer))
+    }
+}
+
+impl<T: Element> Deref for Numbers<T> {
+    type Target = PyBuffer<T>;
+
+    fn deref(&self) -> &PyBuffer<T> {
+        &self.0
+    }
+}
+
+impl<'py, T: Element> FromPyObject<'_, 'py> for Numbers<T> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Self::of(&object).ok_or_else(|| {
+            let number = type_name::<T>().replace('i', "int").replace('f', "float");
+            let what = format!("a buffer of {number} in the machine's byte order is needed");
+            PyTypeError::new_err(what)
+        })
+    }
 }

@@ -1,6 +1,7 @@
 //! The one mapping of the core's errors to Python's.
 
 use openoutcry_engine::anomaly::robust_z::DetectorError;
+use openoutcry_engine::book::l3::{BatchError, BatchProblem, L3Error};
 use openoutcry_engine::candle::CandleRuleError;
 use openoutcry_engine::decode::DecodeError as FrameError;
 use openoutcry_engine::feed::{FeedError, SettingsError};
@@ -40,6 +41,8 @@ const ORDER_ERROR_DOC: &str = "An order or a schedule that cannot be made: zero 
 /// An error on its way to Python.
 #[derive(Debug)]
 pub(crate) enum Error {
+    /// `BookError`: the book and what it is told do not agree.
+    Book(String),
     /// `CoreError`: the core cannot go on.
     Core(String),
     /// `DecodeError`: malformed data.
@@ -60,6 +63,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         Python::attach(|py| match error {
             Error::Absent(message) => PyFileNotFoundError::new_err(message),
+            Error::Book(message) => BookError::new_err(message),
             Error::Core(message) => CoreError::new_err(message),
             Error::Halted(message) => HaltedError::new_err(message),
             Error::Os(message) => PyOSError::new_err(message),
@@ -86,6 +90,33 @@ impl From<FeedError> for Error {
                 Self::Core(_) => Self::Core(message),
                 _ => Self::Decode(message),
             },
+        }
+    }
+}
+
+impl From<L3Error> for Error {
+    fn from(error: L3Error) -> Self {
+        Self::of_book(error, error.to_string())
+    }
+}
+
+impl From<BatchError> for Error {
+    fn from(error: BatchError) -> Self {
+        let message = error.to_string();
+        match error.problem {
+            BatchProblem::Book(problem) => Self::of_book(problem, message),
+            BatchProblem::Decode(_) | BatchProblem::OffGrid(_) => Self::Decode(message),
+            BatchProblem::Row(_) => Self::Order(message),
+        }
+    }
+}
+
+impl Error {
+    /// What no book would take is a bad order; the rest is the book's disagreement with what it is told.
+    fn of_book(error: L3Error, message: String) -> Self {
+        match error {
+            L3Error::Size(_) | L3Error::Price(_) | L3Error::ReservedId(_) => Self::Order(message),
+            _ => Self::Book(message),
         }
     }
 }

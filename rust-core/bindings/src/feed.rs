@@ -7,10 +7,10 @@ use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_step, parse_venue};
 use openoutcry_engine::units::{Side, TimestampNs};
-use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 
+use crate::buffer::Numbers;
 use crate::error::Error;
 
 /// A level as (ticks, lots).
@@ -175,9 +175,9 @@ impl MarketFeed {
     }
 
     /// Write all features into a float64 buffer, NaN where unknown; True if all are known.
-    fn feature_vector(&self, py: Python<'_>, out: &Bound<'_, PyAny>) -> PyResult<bool> {
+    #[expect(clippy::needless_pass_by_value, reason = "Python gives a value")]
+    fn feature_vector(&self, py: Python<'_>, out: Numbers<f64>) -> PyResult<bool> {
         let (vector, is_complete) = self.0.feature_vector();
-        let out = PyBuffer::<f64>::get(out)?;
         if out.item_count() != vector.len() {
             let (expected, found) = (vector.len(), out.item_count());
             let message = format!("out must hold {expected} float64, got {found}");

@@ -7,7 +7,9 @@ mod buffer;
 mod error;
 mod feed;
 mod halt;
+mod l3;
 mod matching;
+mod rows;
 mod slicing;
 mod synthetic;
 
@@ -27,6 +29,8 @@ mod _core {
     use super::feed::MarketFeed;
     #[pymodule_export]
     use super::halt::HaltFlag;
+    #[pymodule_export]
+    use super::l3::L3Book;
     #[pymodule_export]
     use super::matching::SimulatedVenue;
     #[pymodule_export]

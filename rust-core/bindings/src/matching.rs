@@ -109,7 +109,7 @@ impl From<OrderError> for Error {
     }
 }
 
-fn parse_side(name: &str) -> Result<Side, Error> {
+pub(crate) fn parse_side(name: &str) -> Result<Side, Error> {
     match name {
         "buy" => Ok(Side::Buy),
         "sell" => Ok(Side::Sell),

@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod l2;
+pub mod l3;
 mod ladder;
 pub mod rows;
 pub mod sync;
