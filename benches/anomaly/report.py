@@ -124,16 +124,14 @@ def of_candles(part: dict) -> str:
             calm, other = (
                 part[each].get(interval, {}).get(name, {}).get("total") for each in ("calm", "other")
             )
-            delays = (
-                NOTHING if crash["delay_ms_median"] is None else f"{crash['delay_ms_median'] / 60_000:.0f}"
-            )
+            median_ms = crash["delay_ms_median"]
             rows.append(
                 [
                     interval,
                     name,
                     f"{crash['hits']} of {crash['n']}, {share(crash)}",
                     NOTHING if median_ms is None else f"{median_ms / MS_PER_MINUTE:.0f}",
-                    *(f"{per_week(each)}" for each in (calm, other)),
+                    *(per_week(each) for each in (calm, other)),
                 ]
             )
     text = (
