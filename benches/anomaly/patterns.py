@@ -97,39 +97,43 @@ def layering(stage: Stage) -> Script:
 
 
 def stuffing(stage: Stage) -> Script:
-    """Small orders added and cancelled at 2, 5 or 10 times the usual rate of level changes, for 1 to 2.5 s.
+    """Small orders behind the touch added and cancelled, far more often than levels usually change.
 
-    Half of the bursts are at the touch, half 1 to 8 bp behind it.
+    2, 5 or 10 times the usual rate, on 200 levels 0.5 to 8 bp behind the touch, for 1 to 2.5 s.
     """
+    sides = stage.random.choices((BID, ASK), k=STUFFED_LEVELS)
+    bp = stage.usual.bp_ticks
+    levels = [(side, stage.random.uniform(0.5, 8) * bp) for side in sides]
+    yield from _flood(stage, levels)
+
+
+def flicker(stage: Stage) -> Script:
+    """The same at the touch, on which a small order comes and goes."""
+    yield from _flood(stage, [(BID, 0), (ASK, 0)])
+
+
+STUFFED_LEVELS = 200
+FLOOD_STEP_MS = 5
+
+
+def _flood(stage: Stage, levels: list[tuple[str, float]]) -> Script:
+    """Add an order where there is none, take it back where there is one; levels are distances in ticks."""
     rate = (2, 5, 10)[stage.level] * stage.usual.levels_per_s
     size = stage.units(0.1 * stage.usual.touch_units)
-    levels = _stuffed_levels(stage)
-    standing: list[tuple[str, int]] = []
+    standing: dict[int, int] = {}
     due = 0.0
-    for _ in range(stage.wait_ms(1_000, 2_500) // STUFFING_STEP_MS):
-        due += rate * STUFFING_STEP_MS / MS_PER_S
+    for _ in range(stage.wait_ms(1_000, 2_500) // FLOOD_STEP_MS):
+        due += rate * FLOOD_STEP_MS / MS_PER_S
         for _ in range(int(due)):
-            if len(standing) < len(levels) and stage.random.random() < STUFFING_ADDS:
-                side, distance = levels[len(standing)]
-                standing.append((side, stage.behind(side, distance)))
-                stage.splice.place(*standing[-1], size)
-            elif standing:
-                stage.splice.withdraw(*standing.pop(), size)
+            which = stage.random.randrange(len(levels))
+            side, distance = levels[which]
+            if which in standing:
+                stage.splice.withdraw(side, standing.pop(which), size)
+            else:
+                standing[which] = stage.behind(side, distance)
+                stage.splice.place(side, standing[which], size)
         due -= int(due)
-        yield STUFFING_STEP_MS
-
-
-STUFFING_STEP_MS = 5
-STUFFING_ADDS = 0.5
-STUFFED_LEVELS = 60
-
-
-def _stuffed_levels(stage: Stage) -> list[tuple[str, float]]:
-    """Sides, and distances from the touch in ticks."""
-    if stage.random.random() < 0.5:
-        return [(BID, 0), (ASK, 0)] * 2
-    sides = stage.random.choices((BID, ASK), k=STUFFED_LEVELS)
-    return [(side, stage.random.uniform(1, 8) * stage.usual.bp_ticks) for side in sides]
+        yield FLOOD_STEP_MS
 
 
 def ignition(stage: Stage) -> Script:
@@ -232,6 +236,7 @@ PATTERNS: dict[str, Callable[[Stage], Script]] = {
     "spoof": spoof,
     "layering": layering,
     "stuffing": stuffing,
+    "flicker": flicker,
     "ignition": ignition,
     "wash": wash,
     "iceberg": iceberg,

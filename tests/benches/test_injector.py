@@ -271,7 +271,7 @@ def levels_at_end(source):
 
 
 def test_stronger_is_more(synthetic):
-    for kind in ("stuffing", "wash", "iceberg"):
+    for kind in ("stuffing", "flicker", "wash", "iceberg"):
         acts = [synthetic.inject([plan_of(synthetic, kind, each)])[1][0].acts for each in INTENSITIES]
         assert acts == sorted(acts)
         assert acts[0] * 2 < acts[2]
