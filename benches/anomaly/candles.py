@@ -93,7 +93,6 @@ class Week:
 
     begin_ns: int
     end_ns: int
-    largest_move: float
     is_calm: bool
 
 
@@ -112,7 +111,7 @@ def quiet_weeks(candles: Candles, events: Sequence[Span]) -> list[Week]:
         if is_far and len(values) >= MIN_WEEK_SHARE * expected:
             found.append((begin_ns, end_ns, max(values)))
     limit = median(move for *_, move in found) if found else 0.0
-    return [Week(begin, end, move, move < limit) for begin, end, move in found]
+    return [Week(begin, end, move < limit) for begin, end, move in found]
 
 
 def _utc_ns(text: str) -> int:

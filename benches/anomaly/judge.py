@@ -43,7 +43,6 @@ class Scores:
 
     tolerance_ns: int
     merge_ns: int
-    of: dict[str, Score] = field(default_factory=dict)
     streams: list[tuple[dict[str, list[Alarm]], list[Span], int, int]] = field(default_factory=list)
 
     def add(self, alarms: list[Alarm], spans: list[Span], begin_ns: int, end_ns: int) -> None:
@@ -53,11 +52,12 @@ class Scores:
     def finish(self) -> dict[str, Score]:
         """A detector that was silent in a stream has missed what was there, and was quiet in the rest."""
         names = {name for alarms, *_ in self.streams for name in alarms} | {PANEL}
+        found = {}
         for name in sorted(names, key=lambda one: (one != PANEL, one)):
-            self.of[name] = Score(self.tolerance_ns, self.merge_ns)
+            found[name] = Score(self.tolerance_ns, self.merge_ns)
             for alarms, spans, begin_ns, end_ns in self.streams:
-                self.of[name].add(alarms.get(name, []), spans, begin_ns, end_ns)
-        return self.of
+                found[name].add(alarms.get(name, []), spans, begin_ns, end_ns)
+        return found
 
 
 def rows(scores: Scores) -> dict[str, dict]:

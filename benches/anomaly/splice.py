@@ -31,7 +31,7 @@ class _Change:
     side: str
     ticks: int
     units: int
-    # The bound of the visible side from here on, or None: this changes a level.
+    # `ticks` is the bound of what is visible from here on, and no level's price.
     is_bound: bool = False
 
 
@@ -113,10 +113,6 @@ class Splice:
     def touch(self) -> Touch:
         """Best bid and ask in ticks and units, as the output stands now."""
         return self._over(self._now, self._recorded_touch())
-
-    def recorded_size(self, side: str, ticks: int) -> int:
-        """What the recorded market has at a price, in units."""
-        return self._book[side].get(ticks, 0)
 
     def place(self, side: str, ticks: int, units: int) -> None:
         """Add an order. One that would trade at once is not placed."""
