@@ -97,41 +97,40 @@ def layering(stage: Stage) -> Script:
 
 
 def stuffing(stage: Stage) -> Script:
-    """Small orders behind the touch added and cancelled, far more often than levels usually change.
+    """Small orders behind the touch, added and cancelled within 10 to 40 ms, for 1 to 2.5 s.
 
-    2, 5 or 10 times the usual rate, on 200 levels 0.5 to 8 bp behind the touch, for 1 to 2.5 s.
+    Adding and cancelling, 2, 5 or 10 times as often as levels usually change; 0.5 to 8 bp behind the touch.
     """
-    sides = stage.random.choices((BID, ASK), k=STUFFED_LEVELS)
     bp = stage.usual.bp_ticks
-    levels = [(side, stage.random.uniform(0.5, 8) * bp) for side in sides]
-    yield from _flood(stage, levels)
+    yield from _flood(stage, lambda: stage.random.uniform(0.5, 8) * bp)
 
 
 def flicker(stage: Stage) -> Script:
-    """The same at the touch, on which a small order comes and goes."""
-    yield from _flood(stage, [(BID, 0), (ASK, 0)])
+    """The same at the touch: it changes its size all the time."""
+    yield from _flood(stage, lambda: 0)
 
 
-STUFFED_LEVELS = 200
 FLOOD_STEP_MS = 5
+# Life of a flood's order, in steps.
+FLOOD_LIFE_STEPS = (2, 8)
 
 
-def _flood(stage: Stage, levels: list[tuple[str, float]]) -> Script:
-    """Add an order where there is none, take it back where there is one; levels are distances in ticks."""
+def _flood(stage: Stage, distance: Callable[[], float]) -> Script:
+    """Orders that come and go, so many ticks behind the touch."""
     rate = (2, 5, 10)[stage.level] * stage.usual.levels_per_s
     size = stage.units(0.1 * stage.usual.touch_units)
-    standing: dict[int, int] = {}
+    # Orders to withdraw, by the step in which that is due.
+    standing: dict[int, list[tuple[str, int]]] = {}
     due = 0.0
-    for _ in range(stage.wait_ms(1_000, 2_500) // FLOOD_STEP_MS):
-        due += rate * FLOOD_STEP_MS / MS_PER_S
+    for step in range(stage.wait_ms(1_000, 2_500) // FLOOD_STEP_MS):
+        for side, ticks in standing.pop(step, []):
+            stage.splice.withdraw(side, ticks, size)
+        due += rate / 2 * FLOOD_STEP_MS / MS_PER_S
         for _ in range(int(due)):
-            which = stage.random.randrange(len(levels))
-            side, distance = levels[which]
-            if which in standing:
-                stage.splice.withdraw(side, standing.pop(which), size)
-            else:
-                standing[which] = stage.behind(side, distance)
-                stage.splice.place(side, standing[which], size)
+            side = stage.random.choice((BID, ASK))
+            ticks = stage.behind(side, distance())
+            stage.splice.place(side, ticks, size)
+            standing.setdefault(step + stage.random.randint(*FLOOD_LIFE_STEPS), []).append((side, ticks))
         due -= int(due)
         yield FLOOD_STEP_MS
 
