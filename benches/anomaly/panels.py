@@ -1,7 +1,8 @@
 """The panels under judgement, each on its kind of input; what they say becomes alarms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+import numpy as np
 from benches.anomaly.recording import NS_PER_S, Instrument
 from benches.anomaly.scoring import Alarm
 
@@ -33,21 +34,11 @@ def feed_alarms(instrument: Instrument, lines: Sequence[bytes]) -> tuple[list[Al
     return alarms, begin_ns, feed.last_event_ns
 
 
-def series_judge() -> Callable[[Sequence[int], Sequence[float]], list[Alarm]] | None:
-    """Alarms on a plain series of times and values; None if the core has no such panel."""
-    if not hasattr(native, "SeriesPanel"):
-        return None
-    return _series_alarms
-
-
-def _series_alarms(times_ns: Sequence[int], values: Sequence[float]) -> list[Alarm]:
-    panel = native.SeriesPanel()
-    found = []
-    for time_ns, value in zip(times_ns, values, strict=True):
-        alert = panel.update(time_ns, value)
-        if alert is not None:
-            found.append(Alarm(time_ns, alert[1]))
-    return found
+def series_alarms(times_ns: Sequence[int], values: Sequence[float], **settings: float) -> list[Alarm]:
+    """Alarms on a plain series of values, each of which is known at its time."""
+    panel = native.SeriesPanel(**settings)
+    alarms = panel.alarms(np.asarray(values, dtype=np.float64))
+    return [Alarm(times_ns[row], detector) for row, detector, *_ in alarms]
 
 
 def by_detector(alarms: Sequence[Alarm]) -> dict[str, list[Alarm]]:

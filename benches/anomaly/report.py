@@ -118,36 +118,35 @@ def of_candles(part: dict) -> str:
     if "skipped" in part:
         return f"Candles: not judged, {part['skipped']}."
     rows = []
-    for interval, scores in part["crashes"].items():
-        for name in scores:
-            crash = scores[name]["total"]
-            calm, other = (
-                part[each].get(interval, {}).get(name, {}).get("total") for each in ("calm", "other")
-            )
+    for threshold, parts in part["thresholds"].items():
+        for interval, scores in parts["crashes"].items():
+            crash = scores[PANEL]["total"]
             median_ms = crash["delay_ms_median"]
             rows.append(
                 [
                     interval,
-                    name,
+                    threshold,
                     f"{crash['hits']} of {crash['n']}, {share(crash)}",
                     NOTHING if median_ms is None else f"{median_ms / MS_PER_MINUTE:.0f}",
-                    *(per_week(each) for each in (calm, other)),
+                    *(per_week(parts[each].get(interval)) for each in ("calm", "other")),
                 ]
             )
     text = (
-        "Log returns of closes: crash windows against weeks that lie a day or more from each of them. A week "
-        "is calm if its largest move is below the median of these weeks of its instrument; the others hold "
-        "moves that may well be events which nobody listed. The delay counts from the window's begin, which "
-        "may lie well before the move."
+        f"Log returns of closes in {len(part['files'])} files, window {part['window']}: crash windows "
+        "against weeks that lie a day or more from each of them. A week is calm if its largest move is below "
+        "the median of these weeks of its instrument; the others hold moves that may well be events which "
+        "nobody listed. The delay counts from the window's begin, which may lie well before the move. One "
+        "event on several venues and coins is several windows, which are not independent of each other."
     )
-    head = ["candles", "alarms naming", "crash windows seen", "delay min, median"]
+    head = ["candles", "threshold", "crash windows seen", "delay min, median"]
     return f"{text}\n\n{table([*head, 'calm weeks: false a week', 'other weeks'], rows)}"
 
 
-def per_week(row: dict | None) -> str:
-    """Disturbances a week, with the number of weeks."""
-    if not row or not row["clean_hours"]:
-        return "0"
+def per_week(scores: dict[str, dict] | None) -> str:
+    """The panel's disturbances a week, with the number of weeks."""
+    if not scores:
+        return NOTHING
+    row = scores[PANEL]["total"]
     weeks = row["clean_hours"] / HOURS_PER_WEEK
     return f"{row['false_episodes'] / weeks:.2f} (n = {row['false_episodes']} in {weeks:.0f} weeks)"
 
