@@ -138,7 +138,8 @@ def _flood(stage: Stage, distance: Callable[[], float]) -> Script:
 def ignition(stage: Stage) -> Script:
     """A run of aggressive trades that moves the touch by 4, 8 or 16 deviations of a second's move, and back.
 
-    Small orders of followers come after it, and are what the reversal sells into (or buys from).
+    Half of what stands in its way is taken, half is withdrawn. Small orders of followers come after it, and
+    are what the reversal sells into (or buys from).
     """
     steps = stage.random.randint(8, 16)
     start = stage.best(opposite(stage.side))
@@ -147,7 +148,9 @@ def ignition(stage: Stage) -> Script:
     follower = stage.units(0.3 * stage.usual.touch_units)
     bounds = [_onward(stage.side, start, move * step // steps) for step in range(1, steps + 1)]
     for bound in bounds:
-        yield from take_liquidity(stage, stage.side, 2, 3)
+        in_the_way = stage.splice.standing(opposite(stage.side), bound)
+        times_usual = max(3.0, in_the_way / 2 / TRADES_A_STEP / stage.usual.trade_units)
+        yield from take_liquidity(stage, stage.side, TRADES_A_STEP, times_usual)
         _move_to(stage, bound, follower)
         yield pause
     yield stage.wait_ms(200, 600)
@@ -156,6 +159,9 @@ def ignition(stage: Stage) -> Script:
         _move_to(stage, bound, follower)
         yield pause // 2
     stage.splice.withdraw_all()
+
+
+TRADES_A_STEP = 2
 
 
 def _onward(side: str, ticks: int, distance: int) -> int:

@@ -114,6 +114,12 @@ class Splice:
         """Best bid and ask in ticks and units, as the output stands now."""
         return self._over(self._now, self._recorded_touch())
 
+    def standing(self, side: str, until_ticks: int) -> int:
+        """What the recorded market shows of a side, from the output's touch to before a price, in units."""
+        bid, _, ask, _ = self.touch()
+        prices = range(until_ticks + 1, bid + 1) if side == BID else range(ask, until_ticks)
+        return sum(units for ticks, units in self._book[side].items() if ticks in prices)
+
     def place(self, side: str, ticks: int, units: int) -> None:
         """Add an order. One that would trade at once is not placed."""
         bid, _, ask, _ = self.touch()
