@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a second run is quick. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench soak clean
+.PHONY: help setup demo test test-rust test-python lint format bench bench-anomaly soak clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -47,6 +47,10 @@ lint: setup ## Formatters, linters, types, the import contract, the core's stub
 bench: setup ## Speed beside peers, in one run; refuses a debug build
 	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench --extra ray >&2
 	.venv/bin/pytest benches/python --benchmark-enable --benchmark-only $(ARGS)
+
+bench-anomaly: setup ## Precision, recall and delay of the anomaly panel, from the recordings in ../shared/data
+	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench >&2
+	.venv/bin/python -m benches.anomaly.judge $(ARGS)
 
 soak: setup ## An hour of actors that crash, hang, flood and are killed; SECONDS_OF_SOAK=600 for less
 	OPENOUTCRY_SOAK_S=$(SECONDS_OF_SOAK) .venv/bin/pytest tests/actors/soak -s --timeout 0 $(ARGS)
