@@ -1,6 +1,5 @@
 //! `L3Book`.
 
-use openoutcry_engine::book::l2::DEFAULT_WINDOW_TICKS;
 use openoutcry_engine::book::l3::{self, LobsterOptions};
 use openoutcry_engine::decode::Level;
 use openoutcry_engine::decode::order::{OrderId, UnitsPerTick};
@@ -31,7 +30,7 @@ pub(crate) struct L3Book {
 )]
 impl L3Book {
     #[new]
-    #[pyo3(signature = (*, window_ticks = DEFAULT_WINDOW_TICKS, units_per_tick = 1))]
+    #[pyo3(signature = (*, window_ticks = 16384, units_per_tick = 1))]
     fn new(window_ticks: usize, units_per_tick: u32) -> Result<Self, Error> {
         let units_per_tick = UnitsPerTick::new(units_per_tick)
             .ok_or_else(|| Error::Value("units_per_tick must be positive".to_owned()))?;
