@@ -104,7 +104,13 @@ class MarketFeed:
         the interval, exclusive; else the times are those of the first and the last trade.
         """
     def take_alerts(self) -> list[tuple[int, str, float, str]]:
-        """Anomalies seen since the last call: (event_ns, detector, score in [0, 1], evidence)."""
+        """Alarms of the anomaly panel since the last call: (event_ns, detector, score in [0, 1], evidence).
+
+        `detector` is the leading cause. One disturbance is one alarm, told again every five seconds while it
+        goes on. A score of 0.5 is a detector's limit, 0.8 is two and a half times that.
+        """
+    def set_reference(self, mid_ticks: float, at_ns: int) -> None:
+        """Tell another venue's middle, in this instrument's ticks, for the detector of divergence."""
     def take_violations(self) -> list[tuple[int, int, str, str]]:
         """Breaches of the venue's rule since the last call: (frame number, received_ns, kind, what).
 
@@ -590,9 +596,104 @@ class RobustZScore:
         Raises ValueError for NaN or infinity, which would poison the window.
         """
 
+# severity ("calm", "watch" or "alarm"), score in [0, 1], causes, when the episode began (0: there is none),
+# and the evidence of the strongest cause in words.
+_Verdict: TypeAlias = tuple[Literal["calm", "watch", "alarm"], float, list[str], int, str]
+
+@final
+class AnomalyPanel:
+    """The anomaly panel of one market, fed event by event; MarketFeed feeds its own.
+
+    `window` and `threshold` are those of the returns: how many are remembered, and how many robust deviations
+    are an anomaly. The other detectors' parameters are the core's. Times are the venue's.
+    """
+
+    def __new__(cls, *, window: int = 120, threshold: float = 6.0) -> Self: ...
+    def on_trade(self, at_ns: int, price_ticks: int, size_lots: int, taker: _Side) -> None:
+        """Take a trade; `taker` is the taker's side."""
+    def on_level(
+        self,
+        at_ns: int,
+        side: _Side,
+        price_ticks: int,
+        before_lots: int,
+        after_lots: int,
+        *,
+        distance_ticks: int,
+    ) -> None:
+        """Take a changed level near the touch; the distance is from the best price of its side, outwards."""
+    def on_book(
+        self,
+        at_ns: int,
+        bid_ticks: int,
+        bid_lots: int,
+        ask_ticks: int,
+        ask_lots: int,
+        *,
+        bid_depth_lots: int,
+        ask_depth_lots: int,
+    ) -> None:
+        """Take the book after an update: best levels, and the size of the best 20 levels a side."""
+    def set_reference(self, mid_ticks: float, at_ns: int) -> None:
+        """Tell another venue's middle, in this instrument's ticks."""
+    def set_peg(self, peg_ticks: float | None) -> None:
+        """Tell the price that the instrument is pegged to, in ticks; None if it is not."""
+    def verdict(self) -> _Verdict:
+        """What all detectors together say at the latest event."""
+    @property
+    def abstaining(self) -> tuple[int, int]:
+        """Detectors that abstain because they have not seen enough, and all detectors."""
+    def take_alerts(self) -> list[tuple[int, str, float, str]]:
+        """Alarms since the last call, as of `MarketFeed.take_alerts`."""
+    def tick(self, features: Buffer, out: Buffer | None = None) -> int:
+        """Judge rows of eight features (float64, C-contiguous n by 8); returns how many are alarms.
+
+        Six detectors of constant cost, independent of the events: return (bp), spread (ticks), touch size,
+        imbalance in [-1, 1], order flow, messages a second, share of cancels, trade size. Each row's score is
+        written to `out`, a float64 buffer of n. A row that is not finite scores 0 and is not learnt.
+
+        Raises:
+            ValueError: a buffer is of another shape.
+        """
+
+@final
+class SeriesPanel:
+    """The anomaly panel of one plain series of numbers, whatever they measure.
+
+    The values and their differences are judged by a robust z and an EWMA z (`threshold` deviations) and a
+    Bayesian change-point detector, the values also by CUSUM and Page-Hinkley. After an alarm there is none for
+    `suppression` values.
+    """
+
+    def __new__(
+        cls, *, window: int = 240, threshold: float = 6.0, min_samples: int = 60, suppression: int = 200
+    ) -> Self: ...
+    def update(self, value: float) -> float:
+        """Judge a value, then learn it: its score in [0, 1], 0.5 and more for an alarm.
+
+        Raises ValueError for NaN or infinity; the panel is then as it was.
+        """
+    def scores(self, values: Buffer, out: Buffer) -> int:
+        """Judge every value and write each one's score to `out`; returns the number of alarms.
+
+        Both are float64 buffers of one length. Raises ValueError if they are not, or a value is not finite;
+        the panel is then as it was.
+        """
+    def alarms(self, values: Buffer) -> list[tuple[int, str, float, str]]:
+        """Judge every value; returns the alarms: (row, cause, score, evidence).
+
+        Rows are counted from 0 since the panel's beginning. Raises ValueError as `scores` does.
+        """
+    def verdict(self) -> _Verdict:
+        """What the detectors say of the last values, silence or not; `began` is a row."""
+    @property
+    def rows(self) -> int:
+        """Values seen so far."""
+
 __all__ = [
     "BUILD_PROFILE",
     "VERSION",
+    "AnomalyPanel",
     "BookError",
     "BookPublisher",
     "BookReader",
@@ -604,6 +705,7 @@ __all__ = [
     "MarketFeed",
     "OrderError",
     "RobustZScore",
+    "SeriesPanel",
     "SimulatedVenue",
     "SyntheticMarket",
     "clean_books",

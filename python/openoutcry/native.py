@@ -4,6 +4,7 @@ try:
     from openoutcry._core import (  # noqa: TID251  this file is the door
         BUILD_PROFILE,
         VERSION,
+        AnomalyPanel,
         BookError,
         BookPublisher,
         BookReader,
@@ -15,6 +16,7 @@ try:
         MarketFeed,
         OrderError,
         RobustZScore,
+        SeriesPanel,
         SimulatedVenue,
         SyntheticMarket,
         clean_books,
@@ -29,6 +31,7 @@ except ImportError as error:  # the core was never built, or for another Python
 __all__ = [
     "BUILD_PROFILE",
     "VERSION",
+    "AnomalyPanel",
     "BookError",
     "BookPublisher",
     "BookReader",
@@ -40,6 +43,7 @@ __all__ = [
     "MarketFeed",
     "OrderError",
     "RobustZScore",
+    "SeriesPanel",
     "SimulatedVenue",
     "SyntheticMarket",
     "clean_books",

@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "report": ("openoutcry.cli.report:report", "Sum up a run and write its report."),
     "config": ("openoutcry.cli.config:config", "Check or show the settings."),
     "data": ("openoutcry.cli.data:data", "Check or fetch market data."),
+    "anomaly": ("openoutcry.cli.anomaly:anomaly", "Judge a column of numbers in a CSV file."),
     "bench": ("openoutcry.cli.bench:bench", "Measure how fast this machine is."),
     "doctor": (
         "openoutcry.cli.doctor:doctor",

@@ -265,12 +265,16 @@ class LiveFeed:
             )
         if self._feed.needs_snapshot:
             self._book_is_broken.set()
+        self._tell_alerts()
 
     def _after_trades(self) -> None:
         if self._feed.missing_trades is not None:
             self._tape_is_broken.set()
         for candle in self._feed.take_candles():
             self._close_candle(candle)
+        self._tell_alerts()
+
+    def _tell_alerts(self) -> None:
         for alert in self._feed.take_alerts():
             self._raise_alert(*alert)
 

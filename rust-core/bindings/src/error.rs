@@ -1,6 +1,6 @@
 //! The one mapping of the core's errors to Python's.
 
-use openoutcry_engine::anomaly::robust_z::DetectorError;
+use openoutcry_engine::anomaly::DetectorError;
 use openoutcry_engine::book::l3::{BatchError, BatchProblem, L3Error};
 use openoutcry_engine::candle::CandleRuleError;
 use openoutcry_engine::decode::DecodeError as FrameError;

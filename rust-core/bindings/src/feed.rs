@@ -134,6 +134,11 @@ impl MarketFeed {
             .collect()
     }
 
+    /// Tell another venue's middle, in this instrument's ticks, for the detector of divergence.
+    fn set_reference(&mut self, mid_ticks: f64, at_ns: i64) {
+        self.0.set_reference(mid_ticks, TimestampNs(at_ns));
+    }
+
     /// Breaches of the venue's rule since the last call: (frame, received_ns, kind, what was wrong).
     fn take_violations(&mut self) -> Vec<(u64, i64, &'static str, String)> {
         let violations = self.0.take_violations().into_iter();

@@ -18,7 +18,7 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::anomaly::RobustZScore;
+    use super::anomaly::{AnomalyPanel, RobustZScore, SeriesPanel};
     #[pymodule_export]
     use super::book::L2Book;
     #[pymodule_export]

@@ -415,8 +415,9 @@ fn candles_hold_every_trade_once_and_resume_without_a_seam() {
             "{}",
             recording.file
         );
-        // Six to eleven minutes of an ordinary market: the three sharpest seconds, seen on every product.
-        assert!(feed.take_alerts().len() <= 3, "{}", recording.file);
+        // Six to eleven minutes of an ordinary market: the sharpest seconds, seen on every product, and a few large
+        // levels moved. Less than one alarm a minute.
+        assert!(feed.take_alerts().len() <= 9, "{}", recording.file);
         assert_eq!(resumed.missing_trades(), None, "{}", recording.file);
     }
 }

@@ -1,6 +1,7 @@
 //! The robust z-score against its definition.
 
-use openoutcry_engine::anomaly::robust_z::{DetectorError, RobustZScore};
+use openoutcry_engine::anomaly::DetectorError;
+use openoutcry_engine::anomaly::robust_z::RobustZScore;
 use proptest::prelude::*;
 
 fn median(values: &[f64]) -> f64 {

@@ -3,14 +3,21 @@
 //! Source: Iglewicz and Hoaglin, "How to Detect and Handle Outliers" (1993), the modified z-score. Where more
 //! than half of the window is one value, the MAD is zero and, as they propose, the mean absolute deviation
 //! takes its place.
+//!
+//! The window is kept in order, so the median is one look, and the MAD is found by binary search in the two
+//! sorted runs of deviations on its sides: O(log window). Only where the MAD is zero are all deviations
+//! summed.
 
 use std::collections::VecDeque;
+
+use super::DetectorError;
+use super::sorted_window::SortedWindow;
 
 /// MAD to standard deviation of a normal distribution.
 const MAD_TO_SIGMA: f64 = 1.4826;
 /// Mean absolute deviation to standard deviation of a normal distribution.
 const MEAN_DEVIATION_TO_SIGMA: f64 = 1.2533;
-/// The longest window: an update costs time in proportion to it.
+/// The longest window: 1.6 MB.
 pub const MAX_WINDOW: usize = 100_000;
 
 /// A value that is far from the others.
@@ -22,26 +29,13 @@ pub struct Outlier {
     pub z: f64,
 }
 
-/// Why a detector cannot be made or fed.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub enum DetectorError {
-    /// A window that holds too few values to judge by, or too many to keep.
-    #[error("window must be in 3..={MAX_WINDOW}, got {0}")]
-    Window(usize),
-    /// A threshold that is not positive.
-    #[error("threshold must be positive and finite, got {0}")]
-    Threshold(f64),
-    /// More samples asked for than the window holds, or none.
-    #[error("min_samples must be in 1..={window}, got {min_samples}")]
-    MinSamples {
-        /// What was asked.
-        min_samples: usize,
-        /// What the window holds.
-        window: usize,
-    },
-    /// NaN or infinity, which would poison the window.
-    #[error("value must be finite, got {0}")]
-    Value(f64),
+/// Where a value lies in the window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Position {
+    /// Robust deviations from the median, signed.
+    pub z: f64,
+    /// The window's median.
+    pub median: f64,
 }
 
 /// Streaming robust z-score.
@@ -52,7 +46,7 @@ pub struct RobustZScore {
     min_samples: usize,
     min_scale: f64,
     values: VecDeque<f64>,
-    sorted: Vec<f64>,
+    sorted: SortedWindow,
 }
 
 impl RobustZScore {
@@ -73,14 +67,13 @@ impl RobustZScore {
                 window,
             });
         }
-        let (values, sorted) = (VecDeque::with_capacity(window), Vec::with_capacity(window));
         Ok(Self {
             window,
             threshold,
             min_samples,
             min_scale: 0.0,
-            values,
-            sorted,
+            values: VecDeque::with_capacity(window),
+            sorted: SortedWindow::new(),
         })
     }
 
@@ -91,24 +84,47 @@ impl RobustZScore {
         Self { min_scale, ..self }
     }
 
+    /// False until it has `min_samples`.
+    pub fn is_warm(&self) -> bool {
+        self.sorted.len() >= self.min_samples
+    }
+
+    /// Robust deviations that make an outlier.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
     /// Judges a value by the window, then takes it into the window.
     ///
     /// # Errors
     /// The value is not finite; the window is then as it was.
     pub fn update(&mut self, value: f64) -> Result<Option<Outlier>, DetectorError> {
+        let position = self.place(value)?;
+        Ok(position
+            .map(|position| position.z)
+            .filter(|z| z.abs() > self.threshold)
+            .map(|z| Outlier {
+                score: 1.0 - self.threshold / z.abs(),
+                z,
+            }))
+    }
+
+    /// Says where a value lies in the window, then takes it into the window; None while there are too few.
+    ///
+    /// # Errors
+    /// The value is not finite; the window is then as it was.
+    #[inline]
+    pub fn place(&mut self, value: f64) -> Result<Option<Position>, DetectorError> {
         if !value.is_finite() {
             return Err(DetectorError::Value(value));
         }
-        let outlier = self.judge(value);
+        let position = self.is_warm().then(|| self.judge(value));
         self.learn(value);
-        Ok(outlier)
+        Ok(position)
     }
 
-    fn judge(&self, value: f64) -> Option<Outlier> {
-        if self.sorted.len() < self.min_samples {
-            return None;
-        }
-        let median = median_of_sorted(&self.sorted);
+    fn judge(&self, value: f64) -> Position {
+        let median = self.median();
         let scale = self.scale(median).max(self.min_scale);
         // A window of equal values has no scale: nothing can be said of another value.
         let z = if scale > 0.0 {
@@ -116,56 +132,76 @@ impl RobustZScore {
         } else {
             0.0
         };
-        let z = z.clamp(-f64::MAX, f64::MAX);
-        (z.abs() > self.threshold).then(|| Outlier {
-            score: 1.0 - self.threshold / z.abs(),
-            z,
-        })
+        Position {
+            z: z.clamp(-f64::MAX, f64::MAX),
+            median,
+        }
+    }
+
+    fn median(&self) -> f64 {
+        let middle = self.sorted.len() / 2;
+        if self.sorted.len().is_multiple_of(2) {
+            f64::midpoint(self.sorted.get(middle - 1), self.sorted.get(middle))
+        } else {
+            self.sorted.get(middle)
+        }
     }
 
     fn scale(&self, median: f64) -> f64 {
-        let mut deviations: Vec<f64> = self
-            .sorted
-            .iter()
-            .map(|value| (value - median).abs())
-            .collect();
-        let middle = deviations.len() / 2;
-        let is_even = deviations.len().is_multiple_of(2);
-        let (lower, upper, _) = deviations.select_nth_unstable_by(middle, f64::total_cmp);
-        let below = if is_even {
-            lower.iter().copied().fold(0.0, f64::max)
+        let len = self.sorted.len();
+        let upper = self.deviation_of_rank(len / 2, median);
+        let mad = if len.is_multiple_of(2) {
+            f64::midpoint(self.deviation_of_rank(len / 2 - 1, median), upper)
         } else {
-            *upper
+            upper
         };
-        let mad = f64::midpoint(below, *upper);
         if mad > 0.0 {
             return MAD_TO_SIGMA * mad;
         }
-        MEAN_DEVIATION_TO_SIGMA * deviations.iter().sum::<f64>() / deviations.len() as f64
+        let sum: f64 = self.sorted.iter().map(|value| (value - median).abs()).sum();
+        MEAN_DEVIATION_TO_SIGMA * sum / len as f64
+    }
+
+    /// The deviation from the median of rank `rank`, from 0. Below the middle of the window deviations fall
+    /// with the rank, above they rise: the `rank + 1` smallest are the nearest `below` of the lower run and
+    /// the nearest `above` of the upper run, and `below` is found by binary search.
+    fn deviation_of_rank(&self, rank: usize, median: f64) -> f64 {
+        let len = self.sorted.len();
+        let lower = len / 2;
+        let below_deviation = |nearest: usize| median - self.sorted.get(lower - 1 - nearest);
+        let above_deviation = |nearest: usize| self.sorted.get(lower + nearest) - median;
+        let wanted = rank + 1;
+        let (mut low, mut high) = (wanted.saturating_sub(len - lower), wanted.min(lower));
+        while low < high {
+            let below = usize::midpoint(low, high);
+            // One more of the lower run is needed if it is nearer than the last taken of the upper run.
+            if below_deviation(below) < above_deviation(wanted - below - 1) {
+                low = below + 1;
+            } else {
+                high = below;
+            }
+        }
+        let from_below = if low > 0 {
+            below_deviation(low - 1)
+        } else {
+            0.0
+        };
+        let from_above = if wanted > low {
+            above_deviation(wanted - low - 1)
+        } else {
+            0.0
+        };
+        from_below.max(from_above).max(0.0)
     }
 
     fn learn(&mut self, value: f64) {
-        if self.values.len() == self.window
-            && let Some(oldest) = self.values.pop_front()
+        match (self.values.len() == self.window)
+            .then(|| self.values.pop_front())
+            .flatten()
         {
-            let at = self
-                .sorted
-                .partition_point(|other| other.total_cmp(&oldest).is_lt());
-            self.sorted.remove(at);
+            Some(oldest) => self.sorted.replace(oldest, value),
+            None => self.sorted.insert(value),
         }
         self.values.push_back(value);
-        let at = self
-            .sorted
-            .partition_point(|other| other.total_cmp(&value).is_lt());
-        self.sorted.insert(at, value);
-    }
-}
-
-fn median_of_sorted(sorted: &[f64]) -> f64 {
-    let middle = sorted.len() / 2;
-    if sorted.len().is_multiple_of(2) {
-        f64::midpoint(sorted[middle - 1], sorted[middle])
-    } else {
-        sorted[middle]
     }
 }

@@ -183,6 +183,21 @@ impl SyncedBook {
         was_valid
     }
 
+    /// True if the update continues a valid book, so that it changes this.
+    pub fn is_next(&self, update: &DepthUpdate) -> bool {
+        let is_whole = self.joining == Joining::Stream && update.is_whole;
+        self.is_valid && !is_whole && update.last_id > self.last_id && self.follows(update)
+    }
+
+    /// True if no update is missing before this one.
+    fn follows(&self, update: &DepthUpdate) -> bool {
+        if self.is_fresh && self.joining == Joining::Snapshot {
+            update.previous_id <= self.last_id
+        } else {
+            update.previous_id == self.last_id
+        }
+    }
+
     /// Takes the stream's next update.
     pub fn on_update(&mut self, update: &DepthUpdate) -> UpdateOutcome {
         if self.joining == Joining::Stream {
@@ -194,12 +209,7 @@ impl SyncedBook {
         if update.last_id <= self.last_id {
             return UpdateOutcome::Stale;
         }
-        let follows = if self.is_fresh {
-            update.previous_id <= self.last_id
-        } else {
-            update.previous_id == self.last_id
-        };
-        if !follows {
+        if !self.follows(update) {
             self.gaps += 1;
             self.invalidate();
             self.push_waiting(update);
@@ -253,7 +263,7 @@ impl SyncedBook {
         } else if !self.is_valid {
             self.is_broken = true;
             return UpdateOutcome::Waiting;
-        } else if update.previous_id != self.last_id {
+        } else if !self.follows(update) {
             self.gaps += 1;
             self.invalidate();
             return UpdateOutcome::Gap;

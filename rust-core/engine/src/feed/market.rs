@@ -5,10 +5,13 @@ use std::collections::VecDeque;
 use super::settings::{FeedSettings, SettingsError};
 use super::violations::Violations;
 use super::{FrameCounts, FrameKind, MAX_WAITING_ALERTS, ReceivedTimes};
-use crate::anomaly::Alert;
-use crate::anomaly::returns::ReturnDetector;
+use crate::anomaly::episode::Announcement;
+use crate::anomaly::observation::TradeSeen;
+use crate::anomaly::panel::{MarketPanel, PanelParameters};
 use crate::book::sync::{SnapshotOutcome, SyncedBook, UpdateOutcome};
 use crate::candle::CandleError;
+use crate::decode::binance::Product;
+use crate::decode::venue::Venue;
 use crate::decode::{BookTicker, DecodeError, DepthSnapshot, DepthUpdate, Event, Message, Trade};
 use crate::features::FeatureEngine;
 use crate::tape::{TradeOutcome, TradeTape};
@@ -21,8 +24,8 @@ pub(super) struct Market {
     pub(super) ticker: Option<BookTicker>,
     pub(super) tape: TradeTape,
     pub(super) features: FeatureEngine,
-    pub(super) returns: ReturnDetector,
-    pub(super) alerts: VecDeque<Alert>,
+    pub(super) panel: MarketPanel,
+    pub(super) alerts: VecDeque<Announcement>,
     pub(super) counts: FrameCounts,
     pub(super) received: ReceivedTimes,
     pub(super) last_event_ns: TimestampNs,
@@ -41,7 +44,12 @@ impl Market {
             ticker: None,
             tape: TradeTape::new(settings.candle_rule, settings.resume_trade_id),
             features: FeatureEngine::new(&settings.features)?,
-            returns: ReturnDetector::new(settings.anomaly_window, settings.anomaly_threshold)?,
+            panel: MarketPanel::new(&PanelParameters {
+                return_window: settings.anomaly_window,
+                return_threshold: settings.anomaly_threshold,
+                counts_messages: settings.venue == Venue::Binance(Product::Spot),
+                ..PanelParameters::default()
+            })?,
             alerts: VecDeque::new(),
             counts: FrameCounts::default(),
             received: ReceivedTimes::default(),
@@ -149,7 +157,15 @@ impl Market {
 
     fn on_depth(&mut self, update: &DepthUpdate, received_ns: TimestampNs) {
         let known_id = self.book.newest_id();
+        if let Some(book) = self.book.book().filter(|_| self.book.is_next(update)) {
+            let told = self.panel.before_update(book, update);
+            tell(&mut self.alerts, told);
+        }
         let outcome = self.book.on_update(update);
+        if let (UpdateOutcome::Applied, Some(book)) = (outcome, self.book.book()) {
+            let told = self.panel.after_update(book, update.event_ns);
+            tell(&mut self.alerts, told);
+        }
         match outcome {
             UpdateOutcome::Stale => self.counts.stale += 1,
             _ => self.counts.depth += 1,
@@ -211,7 +227,7 @@ impl Market {
         let Self {
             tape,
             features,
-            returns,
+            panel,
             alerts,
             last_trade,
             ..
@@ -219,12 +235,13 @@ impl Market {
         let outcome = tape.on_trade(trade, |trade, trade_ns| {
             *last_trade = Some(*trade);
             features.on_trade(trade.size, trade.taker, trade_ns);
-            if let Some(alert) = returns.on_trade(trade.price, trade_ns) {
-                if alerts.len() == MAX_WAITING_ALERTS {
-                    alerts.pop_front();
-                }
-                alerts.push_back(alert);
-            }
+            let told = panel.on_trade(&TradeSeen {
+                at_ns: trade_ns,
+                price: trade.price,
+                size: trade.size,
+                taker: trade.taker,
+            });
+            tell(alerts, told);
         })?;
         if outcome != TradeOutcome::Stale {
             features.set_tape_whole(tape.missing().is_none());
@@ -239,5 +256,15 @@ impl Market {
 
     fn see_time(&mut self, event_ns: TimestampNs) {
         self.last_event_ns = self.last_event_ns.max(event_ns);
+    }
+}
+
+/// Lets an alarm wait to be taken.
+fn tell(alerts: &mut VecDeque<Announcement>, told: Option<Announcement>) {
+    if let Some(told) = told {
+        if alerts.len() == MAX_WAITING_ALERTS {
+            alerts.pop_front();
+        }
+        alerts.push_back(told);
     }
 }

@@ -15,6 +15,7 @@ pub use self::settings::{
 };
 pub use self::violations::{Violation, ViolationKind};
 use crate::anomaly::Alert;
+use crate::anomaly::episode::Verdict;
 use crate::book::l2::L2Book;
 use crate::candle::{Candle, CandleError};
 use crate::decode::venue::{Venue, VenueDecoder};
@@ -235,7 +236,18 @@ impl MarketFeed {
 
     /// Takes the alerts since the last call, oldest first.
     pub fn take_alerts(&mut self) -> VecDeque<Alert> {
-        std::mem::take(&mut self.market.alerts)
+        let told = self.market.alerts.drain(..);
+        told.map(|announcement| announcement.alert()).collect()
+    }
+
+    /// What the anomaly detectors together say now.
+    pub fn anomaly_verdict(&self) -> Verdict {
+        self.market.panel.verdict()
+    }
+
+    /// Tells another venue's middle, in this instrument's ticks, to the detector of divergence.
+    pub fn set_reference(&mut self, mid_ticks: f64, at_ns: TimestampNs) {
+        self.market.panel.set_reference(mid_ticks, at_ns);
     }
 
     /// The freshest best bid and ask, of the book or of a newer ticker; None if the book is not valid or a

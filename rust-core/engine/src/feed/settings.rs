@@ -1,6 +1,6 @@
 //! What a feed is of, and how it works.
 
-use crate::anomaly::robust_z::DetectorError;
+use crate::anomaly::DetectorError;
 use crate::book::l2::MAX_WINDOW_TICKS;
 use crate::candle::{CandleRule, CandleRuleError};
 use crate::decode::binance::Product;
