@@ -10,9 +10,9 @@ use openoutcry_engine::anomaly::series::{self, SeriesParameters};
 use openoutcry_engine::anomaly::ticks::{FEATURES, TickPanel};
 use openoutcry_engine::decode::Level;
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots, TimestampNs};
-use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 
+use crate::buffer::Numbers;
 use crate::error::Error;
 
 /// (`severity`, `score`, `causes`, `began`, `evidence`).
@@ -179,8 +179,8 @@ impl AnomalyPanel {
     fn tick(
         &mut self,
         py: Python<'_>,
-        features: PyBuffer<f64>,
-        out: Option<PyBuffer<f64>>,
+        features: Numbers<f64>,
+        out: Option<Numbers<f64>>,
     ) -> Result<usize, Error> {
         let rows = features
             .to_vec(py)
@@ -242,8 +242,8 @@ impl SeriesPanel {
     fn scores(
         &mut self,
         py: Python<'_>,
-        values: PyBuffer<f64>,
-        out: PyBuffer<f64>,
+        values: Numbers<f64>,
+        out: Numbers<f64>,
     ) -> Result<usize, Error> {
         check_length(Some(&out), values.item_count())?;
         let (scores, told) = self.judge(py, &values)?;
@@ -252,7 +252,7 @@ impl SeriesPanel {
     }
 
     /// Judge every value; returns the alarms: (row, cause, score, evidence), rows from 0 since the beginning.
-    fn alarms(&mut self, py: Python<'_>, values: PyBuffer<f64>) -> Result<Vec<AlertTuple>, Error> {
+    fn alarms(&mut self, py: Python<'_>, values: Numbers<f64>) -> Result<Vec<AlertTuple>, Error> {
         let (_, told) = self.judge(py, &values)?;
         Ok(told.iter().map(alert_tuple).collect())
     }
@@ -274,7 +274,7 @@ impl SeriesPanel {
     fn judge(
         &mut self,
         py: Python<'_>,
-        values: &PyBuffer<f64>,
+        values: &Numbers<f64>,
     ) -> Result<(Vec<f64>, Vec<Announcement>), Error> {
         let values = values
             .to_vec(py)
@@ -295,7 +295,7 @@ impl SeriesPanel {
     }
 }
 
-fn check_length(out: Option<&PyBuffer<f64>>, len: usize) -> Result<(), Error> {
+fn check_length(out: Option<&Numbers<f64>>, len: usize) -> Result<(), Error> {
     match out {
         Some(out) if out.item_count() != len => {
             let message = format!("out must hold {len} numbers, got {}", out.item_count());
@@ -305,7 +305,7 @@ fn check_length(out: Option<&PyBuffer<f64>>, len: usize) -> Result<(), Error> {
     }
 }
 
-fn write(py: Python<'_>, out: Option<&PyBuffer<f64>>, scores: &[f64]) -> Result<(), Error> {
+fn write(py: Python<'_>, out: Option<&Numbers<f64>>, scores: &[f64]) -> Result<(), Error> {
     out.map_or(Ok(()), |out| out.copy_from_slice(py, scores))
         .map_err(|error| Error::Value(error.to_string()))
 }
