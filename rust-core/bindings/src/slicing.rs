@@ -28,7 +28,7 @@ pub(crate) fn twap_schedule(
     // A negative count is no count: as zero it is refused.
     let slices = usize::try_from(slices).unwrap_or(0);
     let schedule = slicing::twap(&parent, slices).map_err(Error::from)?;
-    Slices::new(py, schedule.children(), slices, rows.as_ref())
+    Slices::new(py, schedule.children(), slices, rows)
 }
 
 /// One slice a weight, in proportion to it, as `(at_ns, lots)`.
@@ -49,7 +49,7 @@ pub(crate) fn vwap_schedule(
     let parent = parent(total_lots, start_ns, end_ns, min_lots, jitter, seed);
     let Weights(weights) = weights;
     let schedule = slicing::vwap(&parent, &weights).map_err(Error::from)?;
-    Slices::new(py, schedule.children(), weights.len(), rows.as_ref())
+    Slices::new(py, schedule.children(), weights.len(), rows)
 }
 
 /// A list's numbers, or a float64 buffer's, which costs no Python object a number.
@@ -81,7 +81,7 @@ impl Slices {
         py: Python<'_>,
         children: &[Child],
         slots: usize,
-        rows: Option<&PyBuffer<i64>>,
+        rows: Option<PyBuffer<i64>>,
     ) -> PyResult<Self> {
         let Some(rows) = rows else {
             let pair = |child: &Child| (child.at.0, child.size.0);
