@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 BASELINES = Path(__file__).with_name("baselines.json")
-LIMIT = 0.03
+LIMIT_PERCENT = 3
 UPDATE = "make bench-gate ARGS=--update"
 COLLECTED = re.compile(r"Collected : (\d+)")
 
@@ -42,11 +42,12 @@ class Verdict:
             return "no baseline"
         if self.counted is None:
             return "no such workload any more"
-        return f"more than {LIMIT:+.0%}" if self.change > LIMIT else ""
+        too_many = self.counted * 100 > self.baseline * (100 + LIMIT_PERCENT)
+        return f"more than +{LIMIT_PERCENT} %" if too_many else ""
 
     @property
     def remark(self) -> str:
-        faster = self.change is not None and self.change < -LIMIT
+        faster = self.change is not None and self.change * 100 < -LIMIT_PERCENT
         return self.failure or ("better: write the baseline anew" if faster else "")
 
 
