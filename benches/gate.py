@@ -80,7 +80,8 @@ def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def output(*command: str) -> str:
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    """What it prints; its complaints go where ours go."""
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def surroundings() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from benches.core import inputs
-from benches.core.work import NotBuiltError, Work
+from benches.core.work import UnavailableError, Work
 
 
 def prepare(folder):
@@ -10,7 +10,7 @@ def prepare(folder):
 
 
 def ours(folder):
-    raise NotBuiltError("the panel is not built")
+    raise UnavailableError("the panel is not built")
 
 
 def truth(folder):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import zstandard
 from benches.core import generated
+from benches.core.work import UnavailableError
 
 from openoutcry.native import SyntheticMarket
 
@@ -111,6 +112,8 @@ def frames(stream: Stream) -> list[bytes]:
         with path.open("rb") as file:
             text = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG).stream_reader(file).read()
         lines = text.splitlines()
+    elif stream is not SPOT:
+        raise UnavailableError(f"no {path.name} in ../shared/data; the synthetic market is spot")
     else:
         market = SyntheticMarket(seed=1, duration_ns=SYNTHETIC_SECONDS * 1_000_000_000)
         lines = market.next_lines(10_000_000)

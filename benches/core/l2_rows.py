@@ -5,7 +5,7 @@ from bisect import bisect_left, insort
 
 import numpy as np
 from benches.core import inputs
-from benches.core.work import Contender, NotBuiltError, Work
+from benches.core.work import Contender, UnavailableError, Work
 
 
 def prepare(folder):
@@ -16,7 +16,7 @@ def new_book():
     try:
         from openoutcry.native import L2Book
     except ImportError:
-        raise NotBuiltError("openoutcry.native has no L2Book") from None
+        raise UnavailableError("openoutcry.native has no L2Book") from None
     return L2Book()
 
 

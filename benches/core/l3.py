@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 from benches.core import inputs
-from benches.core.work import Contender, NotBuiltError, Work
+from benches.core.work import Contender, UnavailableError, Work
 
 UNITS_PER_TICK = 100
 """ITCH prices are in 1/10,000; a tick is a cent."""
@@ -42,7 +42,7 @@ def new_book(**settings):
     try:
         from openoutcry.native import L3Book
     except ImportError:
-        raise NotBuiltError("openoutcry.native has no L3Book") from None
+        raise UnavailableError("openoutcry.native has no L3Book") from None
     return L3Book(**settings)
 
 

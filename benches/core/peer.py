@@ -4,13 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
+from benches.core.work import UnavailableError
+
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".peers/bin/python"
 SERVE = ROOT / "benches/peers/serve.py"
-
-
-class UnavailableError(Exception):
-    """The peer is not installed here, or is not the version that is meant."""
 
 
 class Peer:

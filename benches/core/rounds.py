@@ -3,10 +3,11 @@
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from benches.core.peer import Peer, UnavailableError
-from benches.core.work import Contender, NotBuiltError, Work
+from benches.core.peer import Peer
+from benches.core.work import Contender, UnavailableError, Work
 
 OURS = "ours"
 
@@ -51,15 +52,16 @@ def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Re
     """Prepares the input, lets everybody do the work, and compares what came out."""
     contenders: dict[str, Contender | Peer] = {}
     missing: dict[str, str] = {}
-    work.prepare(folder)
     try:
-        try:
-            contenders[OURS] = work.ours(folder)
-        except NotBuiltError as error:
-            missing[OURS] = str(error)
-        for name, where in work.peers.items():
+        work.prepare(folder)
+    except UnavailableError as error:
+        say(f"{work.name:<22}not measured: {error}")
+        return Result(work, {}, {OURS: str(error)})
+    makers = {OURS: work.ours, **{name: partial(Peer, where) for name, where in work.peers.items()}}
+    try:
+        for name, make in makers.items():
             try:
-                contenders[name] = Peer(where, folder)
+                contenders[name] = make(folder)
             except UnavailableError as error:
                 missing[name] = str(error)
         timings = time_rounds(contenders, rounds)

@@ -1,6 +1,6 @@
 """A book of 20 levels in shared memory: written by one process, read by another."""
 
-from benches.core.work import NotBuiltError, Work
+from benches.core.work import UnavailableError, Work
 
 
 def prepare(folder):
@@ -8,7 +8,7 @@ def prepare(folder):
 
 
 def ours(folder):
-    raise NotBuiltError("openoutcry.native has no BookReader")
+    raise UnavailableError("openoutcry.native has no BookReader")
 
 
 def truth(folder):

@@ -41,7 +41,9 @@ def _line(cells: Iterable[str]) -> str:
 def _cells(result: Result) -> list[str]:
     work = result.work
     ours = result.timings.get(OURS)
-    measured = f"{nanoseconds(ours.least_ns)} (median {nanoseconds(ours.median_ns)})" if ours else "not built"
+    measured = f"not measured: {result.missing.get(OURS)}"
+    if ours:
+        measured = f"{nanoseconds(ours.least_ns)} (median {nanoseconds(ours.median_ns)})"
     met = ("yes" if ours.least_ns <= work.reach_ns else "no") if ours else "-"
     title = f"{work.title}, per {work.unit}"
     return [title, measured, "<br>".join(_peers(result)), f"≤ {nanoseconds(work.reach_ns)}", met]

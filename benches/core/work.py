@@ -20,8 +20,8 @@ class Contender(ABC):
         """What came out, for all to agree on. Untimed."""
 
 
-class NotBuiltError(Exception):
-    """Ours is not there yet; the row says so."""
+class UnavailableError(Exception):
+    """Ours is not built yet, a peer is not installed, or there is no input; the row says so."""
 
 
 @dataclass(frozen=True)

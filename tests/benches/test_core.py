@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benches.core import generated, inputs, l2_rows, l3, table
 from benches.core.rounds import DisagreementError, Result, Timing, check_agreement, run, time_rounds
-from benches.core.work import Contender, NotBuiltError, Work
+from benches.core.work import Contender, UnavailableError, Work
 
 
 class Fixed(Contender):
@@ -43,7 +43,7 @@ def work(contender=None, truth=(1, 2), **changes):
 
 
 def not_built(folder):
-    raise NotBuiltError("no book")
+    raise UnavailableError("no book")
 
 
 RESULT = Result(work(), {"ours": Timing(12.5, 13), "a peer": Timing(2_500, 2_600)}, {"other": "not here"})
@@ -73,7 +73,7 @@ def test_whoever_is_wrong_fails_the_bench(tmp_path):
 def test_what_is_not_built_is_said_and_not_made_up(tmp_path):
     result = run(work(ours=not_built), tmp_path, 1, print)
     assert table.rows([result]) == [{"work": "books", "ours_ns": None, "reach_ns": 20, "peers": {}}]
-    assert "| not built |" in table.markdown([result], "")
+    assert "| not measured: no book |" in table.markdown([result], "")
 
 
 def test_rows_are_work_ours_reach_and_peers():

@@ -14,6 +14,7 @@ use openoutcry_engine::anomaly::robust_z::RobustZScore;
 use openoutcry_engine::book::l2::L2Book;
 use openoutcry_engine::decode::Level;
 use openoutcry_engine::decode::binance::{Decoder, Product};
+use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, parse_step, split_line};
 use openoutcry_engine::random::Random;
 use openoutcry_engine::slicing::{Parent, twap, vwap};
@@ -152,7 +153,8 @@ fn decode_trades() -> Workload {
 fn feed_lines() -> Workload {
     let (price_tick, size_step) = steps()?;
     let mut feed = MarketFeed::new(&FeedSettings {
-        product: Product::Spot,
+        venue: Venue::Binance(Product::Spot),
+        depth: None,
         symbol: "BTCUSDT".to_owned(),
         price_tick,
         size_step,
