@@ -34,7 +34,7 @@ class Ours(Contender):
         book, touches = new_book(), 0
         for row in self.rows:
             top = book.set_top(*row)
-            if top:
+            if top[1] and top[3]:  # neither side is empty
                 touches += top[0] * 31 + top[2]
         return [*top, touches & MASK]
 
