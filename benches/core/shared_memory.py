@@ -2,7 +2,6 @@
 
 import json
 import time
-from functools import partial
 
 import numpy as np
 from benches.core import inputs
@@ -68,25 +67,36 @@ class Publish(Segment):
         return time.thread_time_ns() - start_ns
 
 
+def prepare(folder):
+    inputs.write_depth(inputs.SPOT, folder)
+    (folder / "touch.json").write_text(json.dumps(joined_feed(folder).top()))
+
+
 def truth(folder):
     """The touch of the book that is published."""
-    return list(joined_feed(folder).top())
+    return json.loads((folder / "touch.json").read_text())
 
 
-def work(name, title, reach_ns, ours):
+def work(name, title, reach_ns, ours, peers):
     return Work(
         name=f"shared_memory_{name}",
         title=f"shared-memory snapshot of {DEPTH} levels, {title}",
         unit="snapshot",
         reach_ns=reach_ns,
-        prepare=partial(inputs.write_depth, inputs.SPOT),
+        prepare=prepare,
         ours=ours,
         truth=truth,
-        peers={},
+        peers=peers,
     )
 
 
 WORKS = [
-    work("read", "read from Python", 1_000, Read),
-    work("publish", "published from Python", 150, Publish),
+    work("read", "read from Python", 1_000, Read, {"iceoryx2 blackboard": "iceoryx2_blackboard:Read"}),
+    work(
+        "publish",
+        "published from Python",
+        150,
+        Publish,
+        {"iceoryx2 blackboard, only copied": "iceoryx2_blackboard:Update"},
+    ),
 ]
