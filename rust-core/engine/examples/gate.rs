@@ -12,9 +12,11 @@ use std::process::ExitCode;
 
 use openoutcry_engine::anomaly::robust_z::RobustZScore;
 use openoutcry_engine::book::l2::L2Book;
+use openoutcry_engine::candle::CandleRule;
 use openoutcry_engine::decode::Level;
 use openoutcry_engine::decode::binance::{Decoder, Product};
 use openoutcry_engine::decode::venue::Venue;
+use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, parse_step, split_line};
 use openoutcry_engine::random::Random;
 use openoutcry_engine::slicing::{Parent, twap, vwap};
@@ -158,7 +160,10 @@ fn feed_lines() -> Workload {
         symbol: "BTCUSDT".to_owned(),
         price_tick,
         size_step,
-        candle_interval_ns: 5_000_000_000,
+        candle_rule: CandleRule::Time {
+            interval_ns: 5_000_000_000,
+        },
+        features: FeatureSettings::default(),
         window_ticks: 16_384,
         resume_trade_id: 0,
         anomaly_window: 120,
