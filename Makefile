@@ -1,10 +1,13 @@
 # Every target sets up what it needs; a second run is quick. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench bench-anomaly soak clean
+.PHONY: help setup demo test test-rust test-python lint format bench bench-peers bench-gate bench-anomaly soak clean
 
 PYTHON ?= python3
 ARGS ?=
+# nautilus-trader 2 needs 3.12 at least; pyenv keeps such a one beside the chosen Python.
+PEERS_PYTHON ?= $(shell for each in python3.12 python3.13 $(HOME)/.pyenv/versions/3.12.*/bin/python3.12; do \
+	"$$each" -c '' 2>/dev/null && echo "$$each" && break; done)
 SECONDS_OF_SOAK ?= 3600
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
@@ -47,6 +50,18 @@ lint: setup ## Formatters, linters, types, the import contract, the core's stub
 bench: setup ## Speed beside peers, in one run; refuses a debug build
 	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench --extra ray >&2
 	.venv/bin/pytest benches/python --benchmark-enable --benchmark-only $(ARGS)
+	.venv/bin/python -m benches.core
+
+bench-peers: $(UV) ## Install the peers that `make bench` measures beside the core, in .peers
+	@if [ -n "$(PEERS_PYTHON)" ] && "$(PEERS_PYTHON)" -c ''; then \
+		$(UV) venv --quiet --allow-existing --python $(PEERS_PYTHON) .peers && \
+		$(UV) pip sync --quiet --python .peers/bin/python benches/peers/requirements.txt; \
+	else \
+		echo "bench-peers skipped: no Python 3.12 here; name one by PEERS_PYTHON=/path/to/python3.12"; \
+	fi
+
+bench-gate: ## Instructions of the core's workloads against benches/baselines.json; ARGS=--update writes it
+	@$(PYTHON) -m benches.gate $(ARGS)
 
 bench-anomaly: setup ## Precision, recall and delay of the anomaly panel, from the recordings in ../shared/data
 	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench >&2
@@ -61,4 +76,4 @@ format: setup ## Rewrite the sources in the project's format
 	.venv/bin/ruff check --fix .
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .tools target dist python/openoutcry/_core*.so
+	rm -rf .venv .peers .tools target benches/results dist python/openoutcry/_core*.so

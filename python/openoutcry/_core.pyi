@@ -8,7 +8,7 @@ the epoch. Frames are the venue's own bytes. A call that raises has changed noth
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeAlias, final
+from typing import Any, Final, Literal, Self, TypeAlias, final, overload
 
 from typing_extensions import Buffer
 
@@ -286,6 +286,7 @@ class SyntheticMarket:
     def next_lines(self, count: int) -> list[bytes]:
         """The next lines `<received_ns> <json>`; an empty list at the end."""
 
+@overload
 def twap_schedule(
     *,
     total_lots: int,
@@ -295,31 +296,68 @@ def twap_schedule(
     min_lots: int = 1,
     jitter: float = 0.0,
     seed: int = 0,
+    rows: None = None,
 ) -> list[tuple[int, int]]:
     """Equal slices over time as (at_ns, lots): sum == total_lots, each >= min_lots (or one child == total).
 
     Times increase strictly and lie in [start_ns, end_ns). `jitter` in [0, 1) moves each time within its
     share of the interval. Cumulative targets are rounded, so no prefix is off by more than a slice.
 
+    `rows`, a writable int64 buffer of shape (slices, 2), receives the slices instead, without a Python object
+    a slice: the number of slices is returned, and the rows after them are zero.
+
     Raises:
         OrderError: total_lots, slices or the interval is not positive, or jitter is outside [0, 1).
+        ValueError: rows are of another shape.
+        BufferError: rows are no int64 buffer, or not writable.
     """
 
-def vwap_schedule(
+@overload
+def twap_schedule(
     *,
     total_lots: int,
-    weights: list[float],
+    slices: int,
     start_ns: int,
     end_ns: int,
     min_lots: int = 1,
     jitter: float = 0.0,
     seed: int = 0,
+    rows: Buffer,
+) -> int: ...
+@overload
+def vwap_schedule(
+    *,
+    total_lots: int,
+    weights: Sequence[float] | Buffer,
+    start_ns: int,
+    end_ns: int,
+    min_lots: int = 1,
+    jitter: float = 0.0,
+    seed: int = 0,
+    rows: None = None,
 ) -> list[tuple[int, int]]:
     """As `twap_schedule`, with one slice a weight in proportion to an expected volume profile.
 
+    `weights` are numbers, or a float64 buffer of them.
+
     Raises:
         OrderError: as there, or a weight is negative, NaN or infinite, or all are zero.
+        ValueError: as there.
+        BufferError: as there.
     """
+
+@overload
+def vwap_schedule(
+    *,
+    total_lots: int,
+    weights: Sequence[float] | Buffer,
+    start_ns: int,
+    end_ns: int,
+    min_lots: int = 1,
+    jitter: float = 0.0,
+    seed: int = 0,
+    rows: Buffer,
+) -> int: ...
 
 @final
 class HaltFlag:

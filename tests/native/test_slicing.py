@@ -1,3 +1,6 @@
+from array import array
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,3 +87,39 @@ def test_a_parent_that_cannot_be_sliced_is_refused(change, reason):
 def test_weights_that_say_nothing_are_refused(weights):
     with pytest.raises(OrderError, match=r"weight|slices"):
         vwap_schedule(total_lots=10, weights=weights, start_ns=0, end_ns=100)
+
+
+PARENT = {"total_lots": 1_003, "min_lots": 30, "start_ns": 0, "end_ns": MINUTE_NS, "jitter": 0.4, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "slots"),
+    [(twap_schedule, {"slices": 40}), (vwap_schedule, {"weights": [1.0, 0.0, 2.5, 1.0] * 10})],
+)
+def test_rows_hold_what_the_list_would(schedule, slots):
+    rows = np.full((40, 2), -1, np.int64)
+    count = schedule(**PARENT, **slots, rows=rows)
+    assert rows[:count].tolist() == [list(child) for child in schedule(**PARENT, **slots)]
+    assert 0 < count < 40
+    assert not rows[count:].any()
+
+
+@pytest.mark.parametrize("weights", [np.array([1.0, 0.0, 2.5]), array("d", [1, 0, 2.5]), (1, 0, 2.5)])
+def test_weights_may_be_a_buffer(weights):
+    assert vwap_schedule(**PARENT, weights=weights) == vwap_schedule(**PARENT, weights=[1, 0, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        (np.zeros((39, 2), np.int64), ValueError),
+        (np.zeros((40, 3), np.int64), ValueError),
+        (np.zeros(80, np.int64), ValueError),
+        (np.zeros((40, 2), np.float64), BufferError),
+        (np.zeros((40, 2), np.int64), BufferError),
+    ],
+)
+def test_rows_of_another_shape_are_refused(rows, error):
+    rows.flags.writeable = error is not BufferError
+    with pytest.raises(error):
+        twap_schedule(**PARENT, slices=40, rows=rows)

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use crate::buffer::Numbers;
 use crate::error::Error;
+use crate::matching::parse_side;
 
 /// (`severity`, `score`, `causes`, `began`, `evidence`).
 type VerdictTuple = (&'static str, f64, Vec<&'static str>, i64, String);
@@ -89,7 +90,7 @@ impl AnomalyPanel {
             at_ns: TimestampNs(at_ns),
             price: PriceTicks(positive("price_ticks", price_ticks)?),
             size: SizeLots(positive("size_lots", size_lots)?),
-            taker: side_of(taker)?,
+            taker: parse_side(taker)?,
         });
         self.told.extend(told);
         Ok(())
@@ -108,7 +109,7 @@ impl AnomalyPanel {
     ) -> Result<(), Error> {
         let told = self.market.on_level(&LevelChange {
             at_ns: TimestampNs(at_ns),
-            side: side_of(side)?,
+            side: parse_side(side)?,
             price: PriceTicks(positive("price_ticks", price_ticks)?),
             before: SizeLots(not_negative("before_lots", before_lots)?),
             after: SizeLots(not_negative("after_lots", after_lots)?),
@@ -308,16 +309,6 @@ fn check_length(out: Option<&Numbers<f64>>, len: usize) -> Result<(), Error> {
 fn write(py: Python<'_>, out: Option<&Numbers<f64>>, scores: &[f64]) -> Result<(), Error> {
     out.map_or(Ok(()), |out| out.copy_from_slice(py, scores))
         .map_err(|error| Error::Value(error.to_string()))
-}
-
-fn side_of(name: &str) -> Result<Side, Error> {
-    match name {
-        "buy" => Ok(Side::Buy),
-        "sell" => Ok(Side::Sell),
-        _ => Err(Error::Value(format!(
-            "side must be buy or sell, got {name:?}"
-        ))),
-    }
 }
 
 fn positive(name: &str, value: i64) -> Result<i64, Error> {

@@ -5,13 +5,16 @@
 //! difference between the target and what went before. So rounding never adds up, a slot too small for a
 //! child leaves its share to the next one, and no prefix is off by more than a slice and the least child.
 
+mod divisor;
+mod slots;
 mod twap;
 mod vwap;
 
 pub use twap::twap;
 pub use vwap::vwap;
 
-use crate::random::Random;
+use self::divisor::Divisor;
+use self::slots::SlotTimes;
 use crate::units::{SizeLots, TimestampNs};
 
 /// Most slices of one schedule.
@@ -58,19 +61,24 @@ impl Schedule {
         &self.children
     }
 
-    /// One slot a weight; `weights` are not all zero, and at most [`WEIGHT_MAX`] each.
-    fn new(parent: &Parent, weights: &[u64]) -> Result<Self, ScheduleError> {
-        let slots = Slots::new(parent, weights.len())?;
-        let mut random = Random::new(parent.seed);
-        let weight_sum: u128 = weights.iter().copied().map(u128::from).sum();
-        let mut weight_so_far = 0_u128;
+    /// One slot a weight; `weights` are `count`, not all zero, and at most [`WEIGHT_MAX`] each.
+    fn new(
+        parent: &Parent,
+        count: usize,
+        weights: impl Iterator<Item = u64> + Clone,
+    ) -> Result<Self, ScheduleError> {
+        let mut times = SlotTimes::new(parent, count)?;
+        let weight_sum: u64 = weights.clone().sum();
+        let divisor = Divisor::new(weight_sum);
+        let total = parent.total.0.unsigned_abs();
+        let mut weight_so_far = 0_u64;
         let mut sent = 0_i64;
-        let mut children: Vec<Child> = Vec::with_capacity(weights.len());
-        for (index, weight) in weights.iter().enumerate() {
-            let at = slots.time(index, parent.jitter * random.unit());
-            weight_so_far += u128::from(*weight);
-            let share = u128::from(parent.total.0.unsigned_abs()) * weight_so_far;
-            let target = ((share + weight_sum / 2) / weight_sum) as i64;
+        let mut children: Vec<Child> = Vec::with_capacity(count);
+        for weight in weights {
+            let at = times.next_time();
+            weight_so_far += weight;
+            let share = u128::from(total) * u128::from(weight_so_far);
+            let target = divisor.divide(share + u128::from(weight_sum / 2)) as i64;
             if target - sent >= parent.min.0 {
                 children.push(Child {
                     at,
@@ -84,7 +92,7 @@ impl Schedule {
             Some(last) => last.size.0 += rest,
             // The whole parent is smaller than the least child.
             None => children.push(Child {
-                at: slots.time(0, 0.0),
+                at: parent.start,
                 size: parent.total,
             }),
         }
@@ -92,40 +100,8 @@ impl Schedule {
     }
 }
 
-/// The largest weight: 2^63 lots times the sum of 2^20 such weights fits a `u128`.
+/// The largest weight: the sum of 2^20 such weights times 2^63 lots has a quotient of 64 bits.
 const WEIGHT_MAX: u64 = 1 << 40;
-
-/// Equal cuts of an interval, to the nanosecond.
-struct Slots {
-    start: i64,
-    length_ns: u128,
-    count: u128,
-}
-
-impl Slots {
-    fn new(parent: &Parent, count: usize) -> Result<Self, ScheduleError> {
-        let length_ns = i128::from(parent.end.0) - i128::from(parent.start.0);
-        if length_ns < count as i128 {
-            return Err(ScheduleError::ShortInterval {
-                length_ns,
-                slots: count,
-            });
-        }
-        Ok(Self {
-            start: parent.start.0,
-            length_ns: length_ns.unsigned_abs(),
-            count: count as u128,
-        })
-    }
-
-    /// The moment `share` (in `[0, 1)`) into a slot, always before the next one.
-    fn time(&self, index: usize, share: f64) -> TimestampNs {
-        let begin = self.length_ns * index as u128 / self.count;
-        let length = self.length_ns * (index as u128 + 1) / self.count - begin;
-        let late = ((length as f64 * share) as u128).min(length - 1);
-        TimestampNs((i128::from(self.start) + (begin + late) as i128) as i64)
-    }
-}
 
 /// Why a parent order cannot be sliced.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

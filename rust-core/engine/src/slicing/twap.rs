@@ -13,5 +13,5 @@ pub fn twap(parent: &Parent, slices: usize) -> Result<Schedule, ScheduleError> {
     let slots = usize::try_from(affordable)
         .unwrap_or(usize::MAX)
         .min(slices);
-    Schedule::new(parent, &vec![1; slots])
+    Schedule::new(parent, slots, std::iter::repeat_n(1, slots))
 }

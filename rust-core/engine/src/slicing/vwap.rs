@@ -22,6 +22,8 @@ pub fn vwap(parent: &Parent, weights: &[f64]) -> Result<Schedule, ScheduleError>
     if largest <= 0.0 {
         return Err(ScheduleError::ZeroWeights);
     }
-    let scaled = |weight: &f64| (weight / largest * WEIGHT_MAX as f64).round() as u64;
-    Schedule::new(parent, &weights.iter().map(scaled).collect::<Vec<u64>>())
+    // Half up: `round` would be a call where the target has no instruction for it.
+    let scaled = |weight: &f64| (weight / largest * WEIGHT_MAX as f64 + 0.5) as u64;
+    let weights: Vec<u64> = weights.iter().map(scaled).collect();
+    Schedule::new(parent, weights.len(), weights.iter().copied())
 }
