@@ -130,7 +130,7 @@ def test_a_calm_market_is_calm_and_wash_prints_are_an_alarm():
 
 def test_a_panel_refuses_what_no_market_has():
     panel = AnomalyPanel()
-    with pytest.raises(ValueError, match="side must be buy or sell"):
+    with pytest.raises(ValueError, match="give buy or sell"):
         panel.on_trade(1, 2, 3, "bid")
     with pytest.raises(ValueError, match="price_ticks must be positive"):
         panel.on_trade(1, 0, 3, "buy")

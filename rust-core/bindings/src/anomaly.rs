@@ -9,7 +9,7 @@ use openoutcry_engine::anomaly::robust_z;
 use openoutcry_engine::anomaly::series::{self, SeriesParameters};
 use openoutcry_engine::anomaly::ticks::{FEATURES, TickPanel};
 use openoutcry_engine::decode::Level;
-use openoutcry_engine::units::{PriceTicks, Side, SizeLots, TimestampNs};
+use openoutcry_engine::units::{PriceTicks, SizeLots, TimestampNs};
 use pyo3::prelude::*;
 
 use crate::buffer::Numbers;
