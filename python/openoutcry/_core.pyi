@@ -699,8 +699,8 @@ class SeriesPanel:
     """The anomaly panel of one plain series of numbers, whatever they measure.
 
     The values and their differences are judged by a robust z and an EWMA z (`threshold` deviations) and a
-    Bayesian change-point detector, the values also by CUSUM and Page-Hinkley. After an alarm there is none for
-    `suppression` values.
+    Bayesian change-point detector, the values also by CUSUM and Page-Hinkley. After an alarm there is none
+    for `suppression` values.
     """
 
     def __new__(

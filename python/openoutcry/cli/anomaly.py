@@ -106,8 +106,9 @@ def _chunks(
 ) -> Iterator[tuple["array[float]", list[str], list[int]]]:
     """Values, times and lines of the file, some thousand rows at a time."""
     import csv  # noqa: PLC0415  --help needs no reader
+    import io  # noqa: PLC0415
 
-    with file.open(encoding="utf-8-sig", newline="") as text:
+    with file.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text)
         try:
             header = next(reader, [])
@@ -123,7 +124,7 @@ def _chunks(
                     times.append(cells[time_at] if time_at < len(cells) else "")
                 if len(values) == CHUNK_ROWS:
                     yield values, times, lines
-                    advance(text.buffer.tell())
+                    advance(raw.tell())
                     values, times, lines = array("d"), [], []
         except UnicodeDecodeError as error:
             raise BadFileError(f"{file} is no UTF-8 text: {error.reason} at byte {error.start}") from error
