@@ -583,3 +583,13 @@ fn bad_settings_are_refused() {
         .contains("window must be in")
     );
 }
+
+#[test]
+fn frames_that_cannot_be_read_are_counted_and_the_book_stays() {
+    let mut feed = joined_spot();
+    let frames = feed.frames();
+    let cut = &depth(12, 12, "99.1", "").as_bytes()[..40].to_vec();
+    assert!(feed.apply(cut, TimestampNs(5)).is_err());
+    assert!(feed.book().is_some(), "the ids of the next update tell");
+    assert_eq!(feed.frames(), frames + 1);
+}

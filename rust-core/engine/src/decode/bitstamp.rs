@@ -40,8 +40,17 @@ impl Decoder {
     /// See [`super::venue::VenueDecoder::decode`].
     ///
     /// # Errors
-    /// The frame is malformed, or its time lies before the last one's.
+    /// The frame is malformed, or its time is not after the last one's.
     pub fn decode(&mut self, frame: &[u8], message: &mut Message) -> Result<(), DecodeError> {
+        let result = self.read(frame, message);
+        if result.is_err() {
+            // The next update does not follow the last one: what could not be read may lie between.
+            self.last_id = 0;
+        }
+        result
+    }
+
+    fn read(&mut self, frame: &[u8], message: &mut Message) -> Result<(), DecodeError> {
         let mut scanner = Scanner::new(frame);
         if scanner.peek() != Some(b'{') {
             return Ok(());
@@ -63,8 +72,9 @@ impl Decoder {
     fn book(&mut self, data: Raw<'_>, message: &mut Message) -> Result<(), DecodeError> {
         let [time, bids, asks] = Scanner::of(data).members(["microtimestamp", "bids", "asks"])?;
         let (event_ns, id) = microtime(time)?;
-        if id < self.last_id {
-            return Err(DecodeError::new("microtimestamp goes back", data.offset));
+        if id <= self.last_id {
+            let what = "microtimestamp is not after the last update's";
+            return Err(DecodeError::new(what, data.offset));
         }
         let update = message.begin_update();
         update.event_ns = event_ns;
@@ -128,7 +138,7 @@ impl Decoder {
 }
 
 /// The time, and its microseconds as an id.
-fn microtime(raw: Option<Raw<'_>>) -> Result<(TimestampNs, i64), DecodeError> {
+pub(super) fn microtime(raw: Option<Raw<'_>>) -> Result<(TimestampNs, i64), DecodeError> {
     let raw = require(raw, "`microtimestamp`")?;
     let text = raw.string("microtimestamp")?;
     let event_ns = time::whole(raw, text, US_PER_S, "microtimestamp")?;

@@ -92,14 +92,14 @@ impl Grid {
         self.finer_size(lots, text, offset)
     }
 
-    /// The price and the size of a trade, neither of them zero.
+    /// The price and the size of a trade, strings or numbers, neither of them zero.
     pub(super) fn traded(
         &mut self,
         price: Raw<'_>,
         size: Raw<'_>,
     ) -> Result<(PriceTicks, SizeLots), DecodeError> {
-        let ticks = self.price(price.string("price")?, price.offset)?;
-        let lots = self.size(size.string("size")?, size.offset)?;
+        let ticks = self.price(price.unquoted(), price.offset)?;
+        let lots = self.size(size.unquoted(), size.offset)?;
         if lots.is_zero() {
             return Err(size.error("size", "is zero"));
         }

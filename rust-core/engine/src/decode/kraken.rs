@@ -10,6 +10,8 @@ use super::text::TextSide;
 use super::{DecodeError, DepthUpdate, Message, Trade, time};
 use crate::units::{Side, Step, TimestampNs};
 
+/// Levels a side of a book unless told otherwise: the most it can be subscribed with.
+pub const DEFAULT_DEPTH: usize = 1_000;
 /// Most elements of a v1 frame: channel number, two maps, channel name, pair.
 const V1_ELEMENTS_MAX: usize = 5;
 
@@ -18,15 +20,21 @@ const V1_ELEMENTS_MAX: usize = 5;
 pub struct Decoder {
     symbol: Vec<u8>,
     grid: Grid,
+    depth: usize,
+    /// The depth that v2 said the book was subscribed with.
+    subscribed: Option<usize>,
     updates: i64,
 }
 
 impl Decoder {
-    /// A decoder for `symbol`, as `XBT/USD` in v1 and `BTC/USD` in v2.
-    pub fn new(symbol: &str, price_tick: Step, size_step: Step) -> Self {
+    /// A decoder for `symbol`, as `XBT/USD` in v1 and `BTC/USD` in v2, whose book was subscribed with `depth` levels
+    /// a side.
+    pub fn new(symbol: &str, price_tick: Step, size_step: Step, depth: usize) -> Self {
         Self {
             symbol: symbol.as_bytes().to_vec(),
             grid: Grid::new(price_tick, size_step),
+            depth,
+            subscribed: None,
             updates: 0,
         }
     }
@@ -67,13 +75,18 @@ impl Decoder {
             }
             _ => return Err(DecodeError::new("fewer than 4 elements", 0)),
         };
-        let (channel, pair) = (channel.string("channel")?, v1_pair(pair)?);
-        if !pair.eq(&self.symbol) {
+        if !self.is_ours(Some(pair))? {
             return Ok(());
         }
-        match channel {
+        let name = channel.string("channel")?;
+        if let Some(depth) = name.strip_prefix(b"book-") {
+            let text = depth;
+            let depth = Raw { text, ..channel }.integer("depth")?;
+            self.check_depth(usize::try_from(depth).ok(), channel.offset)?;
+            return self.v1_book(first, second, message);
+        }
+        match name {
             b"trade" => self.v1_trades(first, message),
-            _ if channel.starts_with(b"book-") => self.v1_book(first, second, message),
             _ => Ok(()),
         }
     }
@@ -156,10 +169,12 @@ impl Decoder {
     // v2
 
     fn v2(&mut self, mut scanner: Scanner<'_>, message: &mut Message) -> Result<(), DecodeError> {
-        let [channel, kind, data] = scanner.members(["channel", "type", "data"])?;
+        let [channel, kind, data, result] =
+            scanner.members(["channel", "type", "data", "result"])?;
         scanner.expect_end()?;
         let (Some(channel), Some(data)) = (channel, data) else {
-            return Ok(()); // an answer to a request, or v1's system status
+            // An answer to a request, or v1's system status.
+            return result.map_or(Ok(()), |result| self.v2_answer(result));
         };
         match channel.string("channel")? {
             b"book" => {
@@ -180,6 +195,22 @@ impl Decoder {
         }
     }
 
+    /// The answer to a subscription says how deep the book is.
+    fn v2_answer(&mut self, result: Raw<'_>) -> Result<(), DecodeError> {
+        let mut scanner = Scanner::of(result);
+        if scanner.peek() != Some(b'{') {
+            return Ok(());
+        }
+        let [channel, symbol, depth] = scanner.members(["channel", "symbol", "depth"])?;
+        if channel.is_some_and(|channel| channel.text == b"\"book\"")
+            && let Some(depth) = depth
+            && self.is_ours(symbol)?
+        {
+            self.subscribed = usize::try_from(depth.integer("depth")?).ok();
+        }
+        Ok(())
+    }
+
     fn v2_book(
         &mut self,
         scanner: &mut Scanner<'_>,
@@ -191,6 +222,8 @@ impl Decoder {
         if !self.is_ours(symbol)? {
             return Ok(());
         }
+        let offset = symbol.map_or(0, |symbol| symbol.offset);
+        self.check_depth(self.subscribed.or(Some(self.depth)), offset)?;
         let update = message.begin_update();
         self.number(update);
         update.is_whole = is_whole;
@@ -231,8 +264,22 @@ impl Decoder {
 
     // both
 
+    /// The slash may be escaped: `XBT\/USD`.
     fn is_ours(&self, symbol: Option<Raw<'_>>) -> Result<bool, DecodeError> {
-        Ok(require(symbol, "`symbol`")?.string("symbol")? == self.symbol)
+        let text = require(symbol, "`symbol`")?.string("symbol")?;
+        let plain = text.iter().filter(|byte| **byte != b'\\');
+        Ok(plain.eq(&self.symbol))
+    }
+
+    /// The venue tells nothing of what falls out of the depth subscribed: with another one, levels would stay that
+    /// are gone, beyond what the checksum covers.
+    fn check_depth(&self, subscribed: Option<usize>, offset: usize) -> Result<(), DecodeError> {
+        if subscribed == Some(self.depth) {
+            return Ok(());
+        }
+        let (found, depth) = (subscribed.unwrap_or_default(), self.depth);
+        let what = format!("the book is subscribed {found} levels deep, not {depth} as expected");
+        Err(DecodeError::new(what, offset))
     }
 
     fn number(&mut self, update: &mut DepthUpdate) {
@@ -256,12 +303,6 @@ impl Decoder {
             texts: &mut update.ask_texts,
         }
     }
-}
-
-/// v1 writes `XBT\/USD` or `XBT/USD`.
-fn v1_pair(raw: Raw<'_>) -> Result<impl Iterator<Item = &u8>, DecodeError> {
-    let text = raw.string("pair")?;
-    Ok(text.iter().filter(|byte| **byte != b'\\'))
 }
 
 /// The newest of v1's level times, `[["price","size","seconds"],…]`.

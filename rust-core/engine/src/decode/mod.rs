@@ -2,6 +2,7 @@
 
 pub mod binance;
 pub mod bitstamp;
+pub mod bitstamp_orders;
 pub mod bybit;
 pub mod coinbase;
 mod grid;

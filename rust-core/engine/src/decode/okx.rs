@@ -20,6 +20,8 @@ pub struct Decoder {
     grid: Grid,
     /// Updates without an id of the venue's, which the decoder counts.
     counted: i64,
+    /// The venue's id of the last trade.
+    last_trade_id: Option<i64>,
 }
 
 impl Decoder {
@@ -29,6 +31,7 @@ impl Decoder {
             symbol: symbol.as_bytes().to_vec(),
             grid: Grid::new(price_tick, size_step),
             counted: 0,
+            last_trade_id: None,
         }
     }
 
@@ -60,10 +63,12 @@ impl Decoder {
                     self.book(scanner, update)
                 })
             }
-            b"trades" | b"trades-all" => Scanner::of(data).array(|scanner| {
-                let trade = self.trade(scanner)?;
-                message.push_trade(trade, scanner.offset())
-            }),
+            b"trades" | b"trades-all" => {
+                Scanner::of(data).array(|scanner| match self.trade(scanner)? {
+                    Some(trade) => message.push_trade(trade, scanner.offset()),
+                    None => Ok(()),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -92,7 +97,10 @@ impl Decoder {
                 self.counted += 1;
                 update.last_id = self.counted;
             }
-            _ => require(id, "both the checksum and `seqId`").map(|_| ())?,
+            _ => {
+                let what = "both the checksum and `seqId` with `prevSeqId` are missing";
+                return Err(DecodeError::new(what, time.map_or(0, |time| time.offset)));
+            }
         }
         update.first_id = update.last_id;
         self.sides(require(bids, "`bids`")?, require(asks, "`asks`")?, update)
@@ -118,15 +126,20 @@ impl Decoder {
         .push_pairs(asks)
     }
 
-    /// The venue gathers trades of one taker, so that ids have holes: the tape counts them.
-    fn trade(&mut self, scanner: &mut Scanner<'_>) -> Result<Trade, DecodeError> {
-        let [price, size, taker, time] = scanner.members(["px", "sz", "side", "ts"])?;
+    /// The venue gathers trades of one taker, so that ids have holes: the tape counts them. The last one comes
+    /// again after a new subscription: None.
+    fn trade(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Trade>, DecodeError> {
+        let [id, price, size, taker, time] =
+            scanner.members(["tradeId", "px", "sz", "side", "ts"])?;
+        let id = require(id, "`tradeId`")?;
+        let text = id.string("tradeId")?;
+        let id = Raw { text, ..id }.integer("tradeId")?;
         let (price, size) = self
             .grid
             .traded(require(price, "`px`")?, require(size, "`sz`")?)?;
         let taker = require(taker, "the taker's `side`")?;
         let trade_ns = milliseconds(time, "ts")?;
-        Ok(Trade {
+        let trade = Trade {
             id: 0,
             price,
             size,
@@ -138,7 +151,9 @@ impl Decoder {
             trade_ns,
             event_ns: trade_ns,
             is_market: true,
-        })
+        };
+        let is_repeated = self.last_trade_id.replace(id) == Some(id);
+        Ok((!is_repeated).then_some(trade))
     }
 }
 

@@ -9,8 +9,6 @@ use crate::book::sync::{BookRules, Joining};
 pub const BINANCE: &str = "binance";
 /// The names of all venues.
 pub const VENUE_NAMES: [&str; 6] = [BINANCE, "bitstamp", "bybit", "coinbase", "kraken", "okx"];
-/// Levels a side of a Kraken book unless told otherwise: the most it can be subscribed with.
-const KRAKEN_DEPTH: usize = 1_000;
 
 /// A venue and, of Binance, its market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl Venue {
             },
             checksum: match self {
                 Self::Kraken => Some(ChecksumRule::Kraken {
-                    depth: depth.unwrap_or(KRAKEN_DEPTH),
+                    depth: depth.unwrap_or(kraken::DEFAULT_DEPTH),
                 }),
                 Self::Okx => Some(ChecksumRule::Okx),
                 Self::Binance(_) | Self::Bitstamp | Self::Bybit | Self::Coinbase => None,

@@ -125,6 +125,11 @@ impl Market {
         })
     }
 
+    /// A frame that cannot be read, and whose loss the next ones show.
+    pub(super) fn see_unreadable(&mut self) {
+        self.violations.see_frame();
+    }
+
     /// A frame that cannot be read may have held a change of the book or a trade.
     pub(super) fn on_malformed(&mut self, error: &DecodeError, received_ns: TimestampNs) {
         self.violations.see_frame();

@@ -130,10 +130,15 @@ impl MarketFeed {
     ) -> Result<FrameKind, FeedError> {
         match &mut self.wire {
             Wire::Binance(decoder) => {
-                let event = match decoder.decode(frame)? {
+                let event = match decoder.decode(frame) {
                     // A stream sends no REST reply: not ours to judge.
-                    Event::Snapshot(_) => Event::Unknown,
-                    event => event,
+                    Ok(Event::Snapshot(_)) => Event::Unknown,
+                    Ok(event) => event,
+                    // The ids of the next update tell whether it was one: the book stays.
+                    Err(error) => {
+                        self.market.see_unreadable();
+                        return Err(error.into());
+                    }
                 };
                 Ok(self.market.on_event(event, received_ns)?)
             }
@@ -170,8 +175,13 @@ impl MarketFeed {
     fn apply_line(&mut self, line: &[u8]) -> Result<(), FeedError> {
         let (received_ns, frame) = split_line(line)?;
         if let Wire::Binance(decoder) = &mut self.wire {
-            let event = decoder.decode(frame)?;
-            self.market.on_event(event, received_ns)?;
+            match decoder.decode(frame) {
+                Ok(event) => self.market.on_event(event, received_ns)?,
+                Err(error) => {
+                    self.market.see_unreadable();
+                    return Err(error.into());
+                }
+            };
             return Ok(());
         }
         self.apply(frame, received_ns)?;
@@ -367,7 +377,10 @@ impl Wire {
             Venue::Bitstamp => VenueDecoder::Bitstamp(bitstamp::Decoder::new(symbol, tick, step)),
             Venue::Bybit => VenueDecoder::Bybit(bybit::Decoder::new(symbol, tick, step)),
             Venue::Coinbase => VenueDecoder::Coinbase(coinbase::Decoder::new(symbol, tick, step)),
-            Venue::Kraken => VenueDecoder::Kraken(kraken::Decoder::new(symbol, tick, step)),
+            Venue::Kraken => {
+                let depth = settings.depth.unwrap_or(kraken::DEFAULT_DEPTH);
+                VenueDecoder::Kraken(kraken::Decoder::new(symbol, tick, step, depth))
+            }
             Venue::Okx => VenueDecoder::Okx(okx::Decoder::new(symbol, tick, step)),
         };
         Self::Venue {

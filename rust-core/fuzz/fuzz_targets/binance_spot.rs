@@ -1,0 +1,3 @@
+#![no_main]
+
+openoutcry_fuzz::fuzz_session!(openoutcry_fuzz::drive::Target::BINANCE_SPOT);

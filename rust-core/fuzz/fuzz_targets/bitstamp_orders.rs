@@ -1,0 +1,3 @@
+#![no_main]
+
+openoutcry_fuzz::fuzz_lines!(openoutcry_fuzz::drive::orders::bitstamp);
