@@ -48,7 +48,7 @@ class Candles:
 
 def read_candles(path: Path) -> Candles:
     """A Parquet file of candles; the module that reads it is in the group `bench` only."""
-    from pyarrow import parquet  # noqa: PLC0415
+    from pyarrow import parquet
 
     table = parquet.read_table(path, columns=["ts", "close"])
     told = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
