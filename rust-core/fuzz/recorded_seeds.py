@@ -1,7 +1,7 @@
 """Splits recorded sessions into inputs of a local corpus, not for committing.
 
 `recorded_seeds.py TARGET FILE [FRAMES]`: FILE is JSONL with `{"t": "recv", "data": …}` lines, or lines
-`<received_ns> <json>`; unpack it first. Each input holds FRAMES frames (8 by default) that follow one another.
+`<received_ns> <json>`; unpack it first. Each input holds FRAMES (8 by default) frames in their order.
 """
 
 import json
