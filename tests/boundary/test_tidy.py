@@ -15,6 +15,7 @@ MAX_FUNCTION_LINES = 70
 RUST_TESTS = re.compile(r"rust-core/.*(/tests/|/tests\.rs$|_tests\.rs$)")  # tables of cases: twice the length
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 LOCK_FILES = {"uv.lock", "Cargo.lock"}
+BYTES = "rust-core/fuzz/seeds/"  # wire frames, some of them binary
 TEXT_SUFFIXES = {
     *(
         ".py",
@@ -55,7 +56,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|home|root|Users)/[\w-]+")
 # Where alone a library may be imported; the layers are import-linter's business.
 HOMES = {
     "thespian": ("python/openoutcry/actors/", "tests/actors/", "tests/reference/"),
-    "ccxt": ("python/openoutcry/exchanges/", "tests/exchanges/"),
+    "ccxt": ("python/openoutcry/exchanges/", "tests/exchanges/", "benches/peers/"),
     "openoutcry._core": ("python/openoutcry/native.py", "tests/native/"),
 }
 
@@ -168,7 +169,13 @@ def message_classes(source: str) -> Iterator[tuple[int, str]]:
 
 
 def texts() -> list[Path]:
-    return [path for path in tracked() if path.suffix in TEXT_SUFFIXES and path.name not in LOCK_FILES]
+    return [
+        path
+        for path in tracked()
+        if path.suffix in TEXT_SUFFIXES
+        and path.name not in LOCK_FILES
+        and not name_of(path).startswith(BYTES)
+    ]
 
 
 def rust_files() -> list[Path]:
