@@ -204,6 +204,37 @@ fn changed(update: &Update, mid: i64, state: &State) -> (Vec<Level>, Vec<Level>)
     (bids, asks)
 }
 
+#[test]
+fn a_level_that_a_book_of_limited_depth_dropped_is_not_kept() {
+    let mut book = L2Book::new(128);
+    let ask = |price, size| level(price, size);
+    let set_all = |book: &mut L2Book, levels: &[Level]| {
+        for level in levels {
+            book.set(Side::Sell, *level);
+        }
+    };
+    set_all(
+        &mut book,
+        &(100..128).map(|price| ask(price, 1)).collect::<Vec<_>>(),
+    );
+    let mut engine = FeatureEngine::new(&FeatureSettings::default()).expect("settings");
+    engine.on_book(&book, TimestampNs(1));
+    // Five better ones push out as many, of which nobody tells; then nine go.
+    let better: Vec<Level> = (95..100).map(|price| ask(price, 1)).collect();
+    set_all(&mut book, &better);
+    set_all(
+        &mut book,
+        &(123..128).map(|price| ask(price, 0)).collect::<Vec<_>>(),
+    );
+    engine.on_update(&book, &[], &better, TimestampNs(2));
+    let gone: Vec<Level> = (95..104).map(|price| ask(price, 0)).collect();
+    set_all(&mut book, &gone);
+    engine.on_update(&book, &[], &gone, TimestampNs(3));
+    let found: Vec<Level> = engine.top().expect("a book").asks.levels().collect();
+    assert_eq!(found, book.levels(Side::Sell).collect::<Vec<_>>());
+    assert_eq!(found.len(), 19);
+}
+
 proptest! {
     #![proptest_config(config())]
 

@@ -146,8 +146,10 @@ impl TopSide {
     /// that sends a book of few levels does not say which of them an insertion pushed out.
     #[inline]
     fn is_stale(&self, book: &L2Book) -> bool {
-        if self.is_whole {
-            return self.len != book.len(self.side);
+        let all = book.len(self.side);
+        if self.is_whole || all <= KEPT {
+            // A book of limited depth drops levels of which no update tells.
+            return !self.is_whole || self.len != all;
         }
         self.len < DEPTH
     }
