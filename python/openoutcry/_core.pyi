@@ -114,7 +114,8 @@ class MarketFeed:
     def take_violations(self) -> list[tuple[int, int, str, str]]:
         """Breaches of the venue's rule since the last call: (frame number, received_ns, kind, what).
 
-        Kinds: `gap`, `crossed`, `checksum`, `malformed`.
+        Kinds: `gap`, `crossed`, `checksum`, `malformed`, and `trades`, after which the book stands and the
+        candle that the lost trades lie in is missing.
         """
     def top(self) -> tuple[int, int, int, int] | None:
         """The freshest touch, of the book or of a newer bookTicker.

@@ -263,6 +263,12 @@ impl CandleBuilder {
         }
     }
 
+    /// Drops the current candle, some of whose trades are lost; the next one begins as the first did.
+    pub fn begin_anew(&mut self) {
+        self.candle = None;
+        self.is_partial = matches!(self.rule, CandleRule::Time { .. });
+    }
+
     /// Takes the closed candles, oldest first.
     pub fn take_closed(&mut self) -> VecDeque<Candle> {
         std::mem::take(&mut self.closed)

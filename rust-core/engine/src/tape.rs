@@ -60,6 +60,14 @@ impl TradeTape {
             .map(|next| (self.last_id.saturating_add(1), next - 1))
     }
 
+    /// Begins anew with the next trade, where nobody can fill the hole: what waits behind it and the candle that it
+    /// lies in are dropped.
+    pub fn begin_anew(&mut self) {
+        self.waiting.clear();
+        self.last_id = 0;
+        self.candles.begin_anew();
+    }
+
     /// Takes the closed candles, oldest first.
     pub fn take_candles(&mut self) -> VecDeque<Candle> {
         self.candles.take_closed()

@@ -2,6 +2,7 @@
 
 mod venue_feed;
 
+use openoutcry_engine::candle::Candle;
 use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::feed::{FrameKind, MarketFeed, ViolationKind};
 use venue_feed::{RECEIVED_NS, apply, breach, levels, refusal};
@@ -510,6 +511,40 @@ fn coinbase_numbers_all_messages_of_a_connection() {
 }
 
 #[test]
+fn a_lost_trade_of_coinbase_costs_its_candle_and_no_more() {
+    let mut feed = new_feed(Venue::Coinbase);
+    let mut sequence = 0;
+    let mut trade = |id: i64, second: i64| {
+        let trades = format!(
+            r#"{{"type":"update","trades":[{{"product_id":"BTC-USD","trade_id":"{id}","price":"100.00","size":"1","time":"2026-08-09T21:05:{second:02}Z","side":"BUY"}}]}}"#
+        );
+        sequence += 1;
+        apply(&mut feed, &coinbase("market_trades", sequence, &trades));
+        feed.take_violations()
+    };
+    // Each second is a candle; the first is partial, and trade 4 of second 3 is lost.
+    for (id, second) in [(1, 1), (2, 2), (3, 3)] {
+        assert!(trade(id, second).is_empty());
+    }
+    let told = trade(5, 4);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].kind, ViolationKind::Trades);
+    assert!(
+        told[0].what.contains("trades 4 to 4 are lost"),
+        "{}",
+        told[0].what
+    );
+    for (id, second) in [(6, 5), (7, 6), (8, 7)] {
+        assert!(trade(id, second).is_empty());
+    }
+    assert_eq!(feed.missing_trades(), None);
+    let ids = |candle: &Candle| (candle.first_trade_id, candle.last_trade_id);
+    let candles: Vec<_> = feed.take_candles().iter().map(ids).collect();
+    // Second 2 is whole, 3 lost a trade, 4 may have begun before trade 5.
+    assert_eq!(candles, [(2, 2), (6, 6), (7, 7)]);
+}
+
+#[test]
 fn coinbase_holds_several_events_and_a_whole_book_heals_what_was_lost() {
     let (whole, update) = (
         COINBASE.replace(r#""sequence_num":0"#, r#""sequence_num":9"#),
@@ -559,5 +594,5 @@ fn coinbase_names_the_makers_side_and_its_first_trades_are_no_news() {
     assert_eq!(bought, [(3, 500), (4, 0)]);
     let far = event("update", &[trade(8, "BUY")]);
     apply(&mut feed, &coinbase("market_trades", 2, &far));
-    assert_eq!(feed.missing_trades(), Some((6, 7)));
+    assert_eq!((feed.missing_trades(), feed.last_trade_id()), (None, 8));
 }

@@ -111,7 +111,12 @@ impl Market {
             self.received.depth = received_ns;
         }
         for trade in &message.trades {
-            self.put_on_tape(&self.numbered(trade))?;
+            let trade = &self.numbered(trade);
+            self.put_on_tape(trade)?;
+            if let Some(missing) = self.tape.missing() {
+                self.give_up(missing, received_ns);
+                self.put_on_tape(trade)?;
+            }
             self.see_time(trade.event_ns);
             self.received.trade = received_ns;
         }
@@ -123,6 +128,13 @@ impl Market {
             ([], _) => FrameKind::Trade,
             _ => FrameKind::Depth,
         })
+    }
+
+    /// These venues' earlier trades are not asked for, so a hole stays one.
+    fn give_up(&mut self, missing: (i64, i64), received_ns: TimestampNs) {
+        self.tape.begin_anew();
+        self.features.on_trades_lost();
+        self.violations.trades_lost(missing, received_ns);
     }
 
     /// A frame that cannot be read, and whose loss the next ones show.

@@ -18,6 +18,8 @@ pub enum ViolationKind {
     Crossed,
     /// The book is not the venue's, by the venue's checksum.
     Checksum,
+    /// Trades were lost, and with them a candle; the book stands.
+    Trades,
     /// A frame could not be read, and no rule of the venue would show what was lost with it.
     Malformed,
 }
@@ -29,12 +31,13 @@ impl ViolationKind {
             Self::Gap => "gap",
             Self::Crossed => "crossed",
             Self::Checksum => "checksum",
+            Self::Trades => "trades",
             Self::Malformed => "malformed",
         }
     }
 }
 
-/// A breach. The book was made invalid by it.
+/// A breach. The book was made invalid by it, unless it was of the trades only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The frame's number in this feed, from 1.
@@ -117,6 +120,11 @@ impl Violations {
         let Lost { expected, found } = lost;
         let what = format!("the connection's message {expected} is missing, {found} came");
         self.keep(ViolationKind::Gap, what, received_ns);
+    }
+
+    pub(super) fn trades_lost(&mut self, (first, last): (i64, i64), received_ns: TimestampNs) {
+        let what = format!("trades {first} to {last} are lost, and their candle with them");
+        self.keep(ViolationKind::Trades, what, received_ns);
     }
 
     pub(super) fn malformed(&mut self, error: &DecodeError, received_ns: TimestampNs) {
