@@ -298,6 +298,12 @@ impl CandleBuilder {
         Ok(())
     }
 
+    /// Trades were lost: the current candle is dropped, and so is the one by time that the next trade is in.
+    pub fn lose(&mut self) {
+        self.candle = None;
+        self.is_partial = matches!(self.rule, CandleRule::Time { .. });
+    }
+
     fn close(&mut self, candle: Option<Candle>) {
         let Some(candle) = candle else {
             return;
