@@ -36,14 +36,15 @@ class MarketFeed:
     Each venue's integrity rule is enforced: Binance's update ids (`product` chooses: `spot` joins by `U`/`u`,
     `usdm` and `coinm` by `pu`), Bybit's `u`, Coinbase's `sequence_num` (give the feed every message of the
     connection), OKX's `prevSeqId` and checksum, Kraken's checksum (`depth`: levels a side that were
-    subscribed, 1,000 unless told). Bitstamp has none: only a crossed book shows there that an update was
-    lost. What breaks the rule makes the book invalid and is told by `take_violations`. `symbol` is the
-    venue's own, as `BTCUSDT`, `BTC-USD`, `XBT/USD`.
+    subscribed, 1,000 unless told; with another venue it is an error). Bitstamp has none: only a crossed
+    book shows there that an update was lost. What breaks the rule makes the book invalid and is told by
+    `take_violations`. `symbol` is the venue's own, as `BTCUSDT`, `BTC-USD`, `XBT/USD`.
     Prices off the grid are errors. A size finer than `size_step` is one that an order older than the present
     step left behind: it is rounded down to lots, but never to 0 (an error if such sizes are common).
     The book is windowed: a dense ladder of `window_ticks` around the touch and a sparse tail.
     `resume_trade_id` continues a trade tape after that id (0: start at the first trade seen; the candle by
-    time in which the tape starts is incomplete and never reported).
+    time in which the tape starts is incomplete and never reported, and so is the first one of a venue whose
+    trades have no consecutive ids, resumed or not).
 
     Candles by `time` last `candle_interval_ns`. Those by `trades`, `volume` (lots) and `notional` (tick·lots)
     close with the trade that brings them to `candle_size`: it is not split, so they may exceed it by less
@@ -95,7 +96,11 @@ class MarketFeed:
     def apply_trades(self, body: bytes, received_ns: int) -> int:
         """Fill a hole in the trade tape from a REST `historicalTrades` reply; returns the trades used."""
     def reset(self) -> None:
-        """Forget the book (a connection was lost): buffer deltas until the next snapshot. The tape stays."""
+        """Forget the book (a connection was lost): buffer deltas until the next snapshot.
+
+        Binance's tape stays, and waits for the trades that it missed. Those of another venue cannot be told
+        again: the candle that they may belong to is dropped, and the tape goes on with the next trade.
+        """
     def take_candles(self) -> list[tuple[int, int, int, int, int, int, int, int, int, int, int, int]]:
         """Candles closed since the last call, oldest first.
 
@@ -183,7 +188,7 @@ class MarketFeed:
         """Frames applied by kind: depth, trade, book_ticker, unknown, snapshot, stale (already known)."""
     @property
     def last_received_ns(self) -> dict[str, int]:
-        """When the newest frame of each channel came: depth, trade, book_ticker. For staleness."""
+        """When the newest frame of each channel came: depth (with news), trade, book_ticker."""
 
 @final
 class L2Book:
@@ -533,6 +538,7 @@ class L3Book:
     It holds what it is told, crossed or not. An operation on an order that is unknown, that rests already or
     that has fewer lots is a BookError; a size, price, side or id that no book takes is an OrderError.
     Order ids are below 2**63. Prices are within 2**56 ticks of zero, sizes are 1 to 2**56 lots.
+    `window_ticks` (1 to 4194304) is as in `L2Book`.
     `units_per_tick` is how many of a feed's price units make a tick, for `apply_lobster` and `apply_itch`:
     both write prices in 1/10,000 dollar, so that a cent is 100.
     """

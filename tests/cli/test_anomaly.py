@@ -69,6 +69,7 @@ def test_a_large_file_has_a_progress_bar_and_the_same_alarms(oo, series, monkeyp
         ("v\nnan\n", "line 2, column 'v': 'nan' is no finite number"),
         ("w,v\n1,2\n1\n", "line 3 has 1 cells, none in column 'v'"),
         ("v\n" + "9" * 200_000, "is no CSV"),
+        ("v,v\n1,2\n", "has 2 columns 'v'; give each its own name"),
     ],
 )
 def test_a_bad_file_is_named_with_row_and_column(oo, tmp_path, text, message):
@@ -87,6 +88,12 @@ def test_a_file_that_is_no_text_is_refused(oo, tmp_path):
     answer = oo("anomaly", path, "--column", "v")
     assert answer.code == 2
     assert "is no UTF-8 text" in answer.err
+
+
+def test_a_threshold_that_is_no_number_is_wrong_usage(oo, series):
+    answer = oo("anomaly", series, "--column", "price", "--threshold", "nan")
+    assert answer.code == 2
+    assert "threshold must be positive and finite" in answer.err
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(oo, tmp_path):

@@ -17,6 +17,7 @@ from openoutcry.assembly.paths import (
 )
 from openoutcry.assembly.settings import Settings
 from openoutcry.cli.book_look import BookLook, draw
+from openoutcry.domain.units import NS_PER_MS
 from openoutcry.ingestion.settings import BookSettings
 from openoutcry.native import BookPublisher
 
@@ -31,6 +32,14 @@ def root(tmp_path):
 @pytest.fixture
 def run(state, root):
     return record_run(state, BookSettings(dir=str(root)))
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch):
+    """The clock stands just behind the newest update of `a_feed`."""
+    moment = a_feed().last_received_ns["depth"] + NS_PER_MS
+    monkeypatch.setattr("openoutcry.cli.book_look.time.time_ns", lambda: moment)
+    return moment
 
 
 def record_run(state, books):
@@ -76,6 +85,31 @@ def test_a_book_that_is_not_valid_is_told_by_the_exit_code(oo, publisher):
     called = oo("book", "BTC/USDT", "--once", "--json")
     assert (called.code, called.result["is_valid"], called.result["bids"]) == (1, False, [])
     assert called.result["features"]["mid_ticks"] is None
+
+
+@pytest.mark.parametrize("step_ms", [5_001, -5_003])
+def test_a_book_without_an_update_for_long_is_not_trusted_though_its_writer_lives(
+    oo, publisher, now, monkeypatch, step_ms
+):
+    """Nor is one that seems to come from the future, after the clock was set back."""
+    publisher.publish(0, a_feed(), 7)
+    assert oo("book", "--once", "--json").code == 0
+    monkeypatch.setattr("openoutcry.cli.book_look.time.time_ns", lambda: now + step_ms * NS_PER_MS)
+    called = oo("book", "--once", "--json")
+    assert (called.code, called.result["status"], called.result["is_valid"]) == (1, "fresh", True)
+    assert (called.result["is_stale"], called.result["is_trusted"]) == (True, False)
+
+
+def test_a_segment_that_was_made_anew_is_looked_at(run, root, publisher):
+    """It was taken away, and its writer closed it and made another."""
+    look = BookLook(find_run(state_dir()), None, 3)
+    publisher.path.unlink()
+    publisher.close()
+    anew = BookPublisher(folder=root / run.run_id, venue=BTC.venue, instruments=[BTC.symbol])
+    anew.publish(0, a_feed(), 7)
+    assert look()["status"] == "fresh"
+    anew.close()
+    assert look()["is_over"]
 
 
 def test_lines_end_with_the_system(oo, publisher, monkeypatch):

@@ -208,3 +208,9 @@ def test_itch_messages():
         book.apply_itch(other)
     with pytest.raises(DecodeError, match="cut off"):
         book.apply_itch(add[:-1], 3)
+
+
+@pytest.mark.parametrize("window_ticks", [0, (1 << 22) + 1])
+def test_a_window_out_of_range_is_refused(window_ticks):
+    with pytest.raises(ValueError, match="window_ticks is"):
+        L3Book(window_ticks=window_ticks)

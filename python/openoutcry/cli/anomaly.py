@@ -68,9 +68,12 @@ def anomaly(
     """
     from openoutcry.native import SeriesPanel  # noqa: PLC0415  --help needs no core
 
-    panel = SeriesPanel(
-        window=window, threshold=threshold, min_samples=min(60, window), suppression=suppression
-    )
+    try:
+        panel = SeriesPanel(
+            window=window, threshold=threshold, min_samples=min(60, window), suppression=suppression
+        )
+    except ValueError as error:  # NaN is in every range of click's
+        raise click.UsageError(str(error)) from error
     with _progress(file, is_shown=not as_json) as advance:
         alarms = list(_alarms(panel, file, column, time_column, advance))
     if as_json:
@@ -139,6 +142,8 @@ def _position(header: list[str], name: str, file: Path) -> int:
         raise BadFileError(f"{file} is empty; its first row must name the columns")
     if name not in header:
         raise BadFileError(f"{file} has no column {name!r}; it has {', '.join(map(repr, header))}")
+    if header.count(name) > 1:
+        raise BadFileError(f"{file} has {header.count(name)} columns {name!r}; give each its own name")
     return header.index(name)
 
 

@@ -49,7 +49,8 @@ def book(
 
     It is read from shared memory and costs the running system nothing. With --json, or where there is no
     terminal, each look is one line of JSON, until the system ends. Exits with 1 if the book shown is not to
-    be trusted: not valid, or of a writer that is silent or dead.
+    be trusted: not valid, without an update for longer than the setting feed.depth_stale_ms, or of a writer
+    that is silent or dead.
     """
     from openoutcry.assembly import paths  # noqa: PLC0415  --help needs none of it
     from openoutcry.cli.book_look import BookLook  # noqa: PLC0415  as above

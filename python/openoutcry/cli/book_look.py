@@ -14,14 +14,14 @@ from rich.text import Text
 from openoutcry.assembly.paths import RunPaths, books_root, read_record
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.units import NS_PER_MS, to_text
-from openoutcry.ingestion.settings import BookSettings
+from openoutcry.ingestion.settings import BookSettings, FeedSettings
 from openoutcry.native import BookReader
 from openoutcry.plugins.registry import did_you_mean
 
 BAR_WIDTH: Final = 20
 MS_PER_S: Final = 1000
 LOOK_ATTEMPTS: Final = 3
-_OVER: Final = ("dead", "closed", "torn", "gone")
+_OVER: Final = ("dead", "closed", "torn", "gone")  # unless another segment has taken the place
 _STYLES: Final = {"fresh": "green", "empty": "yellow", "busy": "yellow", "stalled": "bold yellow"}
 
 
@@ -46,6 +46,8 @@ class BookLook:
                 f"the run does not trade {self._symbol}; {did_you_mean(self._symbol, record.instruments)}"
             )
         self._instrument = record.instruments[self._symbol]
+        feed = {**record.settings.get("feed", {}), "symbol": self._symbol}
+        self._stale_ms = msgspec.convert(feed, FeedSettings).depth_stale_ms
         self._is_published = books.publish
         self._folder = books_root(books.dir) / run.run_id
         self._levels = levels
@@ -73,7 +75,7 @@ class BookLook:
             read = self._reader.read_dict(self._reader.instruments.index(self._symbol))
             if read["status"] == "busy":
                 continue
-            if read["status"] != "gone":
+            if read["status"] not in _OVER:
                 break
             try:
                 self._reader = self._open()
@@ -91,7 +93,7 @@ class BookLook:
             "writer": self._reader.writer(),
             "writer_pid": self._reader.writer_pid,
             "is_valid": read.get("is_valid", False),
-            "is_trusted": status == "fresh" and read["is_valid"],
+            "is_trusted": False,
             "is_over": status in _OVER,
         }
         if "bids" not in read:
@@ -99,7 +101,10 @@ class BookLook:
         for name in ("publication", "event_ns", "depth_received_ns", "trade_received_ns", "published_ns"):
             told[name] = read[name]
         received_ns = read["depth_received_ns"]
-        told["age_ms"] = (now_ns - received_ns) / NS_PER_MS if received_ns else None
+        age_ms = (now_ns - received_ns) / NS_PER_MS if received_ns else None
+        # An update from the future: the clock was set back, and says nothing of the age.
+        told["age_ms"], told["is_stale"] = age_ms, age_ms is None or abs(age_ms) > self._stale_ms
+        told["is_trusted"] = status == "fresh" and read["is_valid"] and not told["is_stale"]
         told["last_update_id"] = read["last_update_id"]
         told["bids"], told["asks"] = (self._side(read[side]) for side in ("bids", "asks"))
         told["spread"] = self._spread(read["bids"], read["asks"])
@@ -135,6 +140,7 @@ def draw(seen: dict[str, Any]) -> RenderableType:
         (status, _STYLES.get(status, "bold red")),
         f"  writer {seen['writer_pid']} {seen['writer']}",
         ("" if seen["is_valid"] else "  the book is not valid", "bold red"),
+        ("  the book is stale" if seen["is_valid"] and seen["is_stale"] else "", "bold red"),
     )
     parts: list[RenderableType] = [line]
     if "bids" in seen:

@@ -33,11 +33,7 @@ impl L2Book {
     #[new]
     #[pyo3(signature = (*, window_ticks = 16384, depth = None))]
     fn new(window_ticks: usize, depth: Option<usize>) -> Result<Self, Error> {
-        if !(1..=MAX_WINDOW_TICKS).contains(&window_ticks) {
-            let what =
-                format!("window_ticks is {window_ticks}; it must be 1 to {MAX_WINDOW_TICKS}");
-            return Err(Error::Value(what));
-        }
+        check_window(window_ticks)?;
         if depth == Some(0) {
             return Err(Error::Value("depth is 0; it must be 1 or more".into()));
         }
@@ -122,6 +118,15 @@ impl L2Book {
         self.0.truncate();
         Ok(previous.0)
     }
+}
+
+/// Refuses a window that would be clamped.
+pub(crate) fn check_window(window_ticks: usize) -> Result<(), Error> {
+    if (1..=MAX_WINDOW_TICKS).contains(&window_ticks) {
+        return Ok(());
+    }
+    let what = format!("window_ticks is {window_ticks}; it must be 1 to {MAX_WINDOW_TICKS}");
+    Err(Error::Value(what))
 }
 
 /// Applies rows, or none of them if one is wrong; returns the touches after each if they are wanted.

@@ -109,7 +109,7 @@ impl MarketFeed {
         Ok(self.0.apply_trades(body)?)
     }
 
-    /// Forget the book (a connection was lost): buffer deltas until the next snapshot. The tape stays.
+    /// Forget the book (a connection was lost): buffer deltas until the next snapshot. Binance's tape stays.
     fn reset(&mut self) {
         self.0.reset();
     }
@@ -285,7 +285,7 @@ impl MarketFeed {
         .into_py_dict(py)
     }
 
-    /// When the newest frame of each channel came: depth, trade, book_ticker. For staleness.
+    /// When the newest frame of each channel came: depth (with news), trade, book_ticker. For staleness.
     #[getter]
     fn last_received_ns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let received = self.0.last_received();

@@ -6,6 +6,7 @@ use openoutcry_engine::decode::order::{OrderId, UnitsPerTick};
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
 use pyo3::prelude::*;
 
+use crate::book::check_window;
 use crate::error::Error;
 use crate::matching::parse_side;
 use crate::rows::for_each_chunk;
@@ -32,6 +33,7 @@ impl L3Book {
     #[new]
     #[pyo3(signature = (*, window_ticks = 16384, units_per_tick = 1))]
     fn new(window_ticks: usize, units_per_tick: u32) -> Result<Self, Error> {
+        check_window(window_ticks)?;
         let units_per_tick = UnitsPerTick::new(units_per_tick)
             .ok_or_else(|| Error::Value("units_per_tick must be positive".to_owned()))?;
         Ok(Self {

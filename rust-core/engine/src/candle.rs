@@ -263,12 +263,6 @@ impl CandleBuilder {
         }
     }
 
-    /// Drops the current candle, some of whose trades are lost; the next one begins as the first did.
-    pub fn begin_anew(&mut self) {
-        self.candle = None;
-        self.is_partial = matches!(self.rule, CandleRule::Time { .. });
-    }
-
     /// Takes the closed candles, oldest first.
     pub fn take_closed(&mut self) -> VecDeque<Candle> {
         std::mem::take(&mut self.closed)
@@ -302,6 +296,12 @@ impl CandleBuilder {
             self.close(reached);
         }
         Ok(())
+    }
+
+    /// Trades were lost: the current candle is dropped, and so is the one by time that the next trade is in.
+    pub fn lose(&mut self) {
+        self.candle = None;
+        self.is_partial = matches!(self.rule, CandleRule::Time { .. });
     }
 
     fn close(&mut self, candle: Option<Candle>) {

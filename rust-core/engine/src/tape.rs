@@ -1,7 +1,8 @@
 //! The trade tape: every trade once, in the order of its id, and the candles made of them.
 //!
 //! Trade ids are consecutive. A hole makes the later trades wait until the missing ones are told (a REST
-//! reply fills it), so a candle is either complete or not reported at all.
+//! reply fills it), so a candle is either complete or not reported at all. Where nobody can tell them, the tape is
+//! told of the loss, and drops the candle instead of waiting for ever.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,6 +30,8 @@ pub enum TradeOutcome {
 #[derive(Debug, Clone)]
 pub struct TradeTape {
     last_id: i64,
+    /// Trades were lost for good: the next one may have any id.
+    is_torn: bool,
     /// Latest trade time: time on the tape does not go back.
     last_trade_ns: i64,
     waiting: BTreeMap<i64, Trade>,
@@ -41,6 +44,7 @@ impl TradeTape {
     pub fn new(candle_rule: CandleRule, resume_trade_id: i64) -> Self {
         Self {
             last_id: resume_trade_id.max(0),
+            is_torn: false,
             last_trade_ns: 0,
             waiting: BTreeMap::new(),
             candles: CandleBuilder::new(candle_rule, resume_trade_id > 0),
@@ -60,12 +64,22 @@ impl TradeTape {
             .map(|next| (self.last_id.saturating_add(1), next - 1))
     }
 
-    /// Begins anew with the next trade, where nobody can fill the hole: what waits behind it and the candle that it
-    /// lies in are dropped.
-    pub fn begin_anew(&mut self) {
+    /// The ids that should have come before a trade.
+    pub fn missing_before(&self, trade: &Trade) -> Option<(i64, i64)> {
+        let expected_id = self.last_id.saturating_add(1);
+        let is_hole = self.last_id != 0 && !self.is_torn && trade.id > expected_id;
+        is_hole.then(|| (expected_id, trade.id - 1))
+    }
+
+    /// Trades were lost that nobody will tell: the candle that they may belong to is dropped, with what waits,
+    /// and the tape goes on with the next trade.
+    pub fn lose(&mut self) {
+        if let Some((id, _)) = self.waiting.last_key_value() {
+            self.last_id = self.last_id.max(*id);
+        }
         self.waiting.clear();
-        self.last_id = 0;
-        self.candles.begin_anew();
+        self.candles.lose();
+        self.is_torn = true;
     }
 
     /// Takes the closed candles, oldest first.
@@ -84,10 +98,11 @@ impl TradeTape {
         mut on_trade: impl FnMut(&Trade, TimestampNs),
     ) -> Result<TradeOutcome, CandleError> {
         let is_first = self.last_id == 0;
+        let follows = is_first || self.is_torn || trade.id - 1 == self.last_id;
         if !is_first && trade.id <= self.last_id {
             return Ok(TradeOutcome::Stale);
         }
-        if !is_first && trade.id - 1 != self.last_id {
+        if !follows {
             return Ok(self.wait(trade));
         }
         self.append(trade, &mut on_trade)?;
@@ -131,6 +146,7 @@ impl TradeTape {
             on_trade(trade, TimestampNs(trade_ns));
         }
         self.last_id = trade.id;
+        self.is_torn = false;
         Ok(())
     }
 }

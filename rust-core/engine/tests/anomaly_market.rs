@@ -110,6 +110,44 @@ fn a_spread_that_stays_wide_collapses_and_one_that_closes_does_not() {
     );
 }
 
+/// What the panel tells of a spread that is wide, and a minute later again.
+fn twice_wide(between: impl FnOnce(&mut MarketPanel)) -> Vec<Cause> {
+    let mut panel = MarketPanel::new(&PanelParameters::default()).expect("in range");
+    for at in 0..300 {
+        panel.on_book(&book(at * 100, MID, MID + 60, 100, 5_000));
+    }
+    panel.on_book(&book(31_000, MID, MID + 6_000, 100, 5_000));
+    between(&mut panel);
+    let told = panel.on_book(&book(91_000, MID, MID + 6_000, 100, 5_000));
+    told.into_iter().map(|told| told.leading.cause).collect()
+}
+
+#[test]
+fn what_went_on_in_a_lost_book_does_not_go_on_in_the_next() {
+    assert_eq!(twice_wide(|_| ()), [Cause::SpreadCollapse], "it lasted");
+    assert_eq!(twice_wide(MarketPanel::on_book_lost), []);
+}
+
+/// What the panel tells of a price that is another after an hour.
+fn after_an_hour(between: impl FnOnce(&mut MarketPanel)) -> CauseSet {
+    let mut panel = MarketPanel::new(&PanelParameters::default()).expect("in range");
+    for at in 0..200 {
+        panel.on_trade(&trade(at * 1_000, Side::Buy, MID + at % 5 * 100, 10));
+    }
+    between(&mut panel);
+    for at in 3_800..3_803 {
+        panel.on_trade(&trade(at * 1_000, Side::Buy, MID * 2, 10));
+    }
+    panel.verdict().causes
+}
+
+#[test]
+fn a_price_is_not_compared_with_that_before_lost_trades() {
+    assert!(after_an_hour(|_| ()).contains(Cause::ReturnOutlier));
+    let causes = after_an_hour(MarketPanel::on_trades_lost);
+    assert!(!causes.contains(Cause::ReturnOutlier), "{causes:?}");
+}
+
 #[test]
 fn a_side_that_stays_thin_collapses() {
     let mut collapse = Collapse::new(CollapseParameters::default()).expect("in range");

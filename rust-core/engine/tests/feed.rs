@@ -269,11 +269,15 @@ fn the_touch_is_the_fresher_of_book_and_ticker() {
 #[test]
 fn a_repeated_update_is_stale() {
     let mut feed = joined_spot();
-    apply(&mut feed, &depth(9, 11, "99.9", ""));
+    let received_ns = feed.last_received().depth;
+    let repeated = depth(9, 11, "99.9", "");
+    let outcome = feed.apply(repeated.as_bytes(), TimestampNs(i64::MAX));
+    assert_eq!(outcome, Ok(FrameKind::Depth));
     assert_eq!(
         (touch(&feed), feed.counts().stale, feed.gaps()),
         (Some((990, 1010)), 1, 0)
     );
+    assert_eq!(feed.last_received().depth, received_ns, "no news");
 }
 
 #[test]
@@ -557,7 +561,13 @@ fn bad_settings_are_refused() {
     );
     assert!(
         refused(FeedSettings {
-            depth: None,
+            depth: Some(10),
+            ..good.clone()
+        })
+        .contains("depth is not used")
+    );
+    assert!(
+        refused(FeedSettings {
             window_ticks: 0,
             ..good.clone()
         })

@@ -229,6 +229,19 @@ fn a_silent_writer_is_told_from_a_dead_one() {
 }
 
 #[test]
+fn a_beat_of_another_clock_is_no_sign_of_life() {
+    const HEARTBEAT_AT: u64 = 9 * 8;
+    let folder = Folder::new();
+    let mut publisher = folder.publisher();
+    publisher.publish(0, |_| {}).expect("published");
+    let file = OpenOptions::new().write(true).open(folder.segment());
+    let far_ahead = u64::MAX.to_ne_bytes();
+    file.and_then(|file| file.write_all_at(&far_ahead, HEARTBEAT_AT))
+        .expect("written");
+    assert_eq!(read(&folder.reader(NEVER), 0).0, Outcome::Stalled);
+}
+
+#[test]
 fn readers_that_ask_all_the_time_do_not_keep_a_successor_out() {
     let folder = Folder::new();
     folder.abandoned();

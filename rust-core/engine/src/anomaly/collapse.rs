@@ -144,6 +144,11 @@ impl Detector for Collapse {
         self.spread.count() >= self.parameters.min_samples
     }
 
+    fn on_book_lost(&mut self) {
+        self.wide = Held::default();
+        self.thin = [Held::default(); 2];
+    }
+
     fn on_book(&mut self, book: &BookSeen) -> Option<Finding> {
         let spread_bp = log_ratio_bp(book.ask.price.0 as f64, book.bid.price.0 as f64).max(1e-6);
         let lots = [book.bid_depth, book.ask_depth].map(|depth| (depth.0 as f64).max(1.0));

@@ -149,6 +149,11 @@ impl Detector for Divergence {
         self.peg_ticks.is_some() || self.gap.count() >= self.parameters.min_samples
     }
 
+    fn on_book_lost(&mut self) {
+        self.apart = Held::default();
+        self.off_peg = Held::default();
+    }
+
     fn on_book(&mut self, book: &BookSeen) -> Option<Finding> {
         let mid_ticks = book.mid_ticks();
         let findings = [

@@ -118,6 +118,10 @@ impl Detector for Iceberg {
         self.levels[0][0].is_some()
     }
 
+    fn on_book_lost(&mut self) {
+        self.levels = [[None; MAX_LEVELS]; 2];
+    }
+
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {
         let IcebergParameters {
             refills,

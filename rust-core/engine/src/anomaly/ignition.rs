@@ -217,6 +217,10 @@ impl Detector for Ignition {
         self.returns.count() >= self.parameters.min_samples
     }
 
+    fn on_trades_lost(&mut self) {
+        (self.run, self.ignited, self.last_price) = (None, None, None);
+    }
+
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {
         let finding = self.judge(trade);
         self.follow(trade);

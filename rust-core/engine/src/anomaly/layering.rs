@@ -249,6 +249,12 @@ impl Detector for Layering {
         self.largest.count() >= self.parameters.min_samples
     }
 
+    fn on_book_lost(&mut self) {
+        self.walls = [None; MAX_WALLS];
+        self.standing = 0;
+        self.groups = [Group::default(); 2];
+    }
+
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {
         if self.standing == 0 {
             return None;

@@ -122,6 +122,12 @@ pub trait Detector {
         None
     }
 
+    /// The book is not known any more: what goes on in it is not what went on before.
+    fn on_book_lost(&mut self) {}
+
+    /// Trades were missed that nobody will tell.
+    fn on_trades_lost(&mut self) {}
+
     /// A second that is over, before the trade that ended it.
     fn on_second(&mut self, _second: &SecondSeen) -> Option<Finding> {
         None

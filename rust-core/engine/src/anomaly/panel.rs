@@ -243,6 +243,22 @@ impl MarketPanel {
         })
     }
 
+    /// The book is not known any more. What is usual stays learnt; what goes on in the next one begins anew.
+    pub fn on_book_lost(&mut self) {
+        self.collapse.on_book_lost();
+        self.stuffing.on_book_lost();
+        self.layering.on_book_lost();
+        self.iceberg.on_book_lost();
+        self.divergence.on_book_lost();
+    }
+
+    /// Trades were missed that nobody will tell: the next one's price is not compared with the last one's.
+    pub fn on_trades_lost(&mut self) {
+        self.second = None;
+        self.ignition.on_trades_lost();
+        self.wash.on_trades_lost();
+    }
+
     /// Tells another venue's middle, in this instrument's ticks.
     pub fn set_reference(&mut self, mid_ticks: f64, at_ns: TimestampNs) {
         self.divergence.set_reference(mid_ticks, at_ns);

@@ -188,6 +188,11 @@ impl Detector for Stuffing {
         self.messages.count() >= self.parameters.min_samples
     }
 
+    /// Half a bucket is no bucket.
+    fn on_book_lost(&mut self) {
+        self.bucket = Bucket::default();
+    }
+
     /// Counts the trade; the book's clock drives the buckets.
     fn on_trade(&mut self, _trade: &TradeSeen) -> Option<Finding> {
         self.bucket.trades = self.bucket.trades.saturating_add(1);

@@ -126,6 +126,10 @@ impl Detector for Wash {
         self.log_lots.count() >= self.parameters.min_samples
     }
 
+    fn on_trades_lost(&mut self) {
+        self.sizes = [None; MAX_SIZES];
+    }
+
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {
         let lots = trade.size.0 as f64;
         let is_small = lots < self.parameters.min_size_share * self.log_lots.mean().exp();

@@ -185,8 +185,12 @@ impl SyncedBook {
 
     /// True if the update continues a valid book, so that it changes this.
     pub fn is_next(&self, update: &DepthUpdate) -> bool {
-        let is_whole = self.joining == Joining::Stream && update.is_whole;
-        self.is_valid && !is_whole && update.last_id > self.last_id && self.follows(update)
+        let is_new = match self.joining {
+            Joining::Snapshot => update.last_id > self.last_id,
+            // Its ids may go back.
+            Joining::Stream => !update.is_whole,
+        };
+        self.is_valid && is_new && self.follows(update)
     }
 
     /// True if no update is missing before this one.
@@ -349,5 +353,31 @@ impl SyncedBook {
     fn forget_waiting(&mut self) {
         self.waiting.clear();
         self.waiting_levels = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_whose_ids_go_back_goes_on() {
+        let rules = BookRules {
+            joining: Joining::Stream,
+            checksum: None,
+        };
+        let mut book = SyncedBook::with_rules(128, rules);
+        let update = |previous_id, last_id| DepthUpdate {
+            previous_id,
+            last_id,
+            ..DepthUpdate::default()
+        };
+        let whole = DepthUpdate {
+            is_whole: true,
+            ..update(-1, 900)
+        };
+        assert_eq!(book.on_update(&whole), UpdateOutcome::Applied);
+        assert!(book.is_next(&update(900, 3)) && !book.is_next(&whole));
+        assert_eq!(book.on_update(&update(900, 3)), UpdateOutcome::Applied);
     }
 }

@@ -201,17 +201,7 @@ impl Decoder {
         side: Side,
     ) -> Result<OrderEvent, DecodeError> {
         let offset = scanner.offset();
-        let mut fields = [None; 3];
-        let mut place = 0;
-        scanner.array(|scanner| {
-            let value = scanner.value()?;
-            if let Some(field) = fields.get_mut(place) {
-                *field = Some(value);
-            }
-            place += 1;
-            Ok(())
-        })?;
-        let [Some(price), Some(amount), Some(id)] = fields else {
+        let [Some(price), Some(amount), Some(id)] = scanner.elements()? else {
             return Err(DecodeError::new("an order is price, amount, id", offset));
         };
         let text = id.unquoted();

@@ -43,7 +43,8 @@ impl Decoder {
         };
         let topic = topic.string("topic")?;
         if is_book_of(topic, &self.symbol) {
-            let is_whole = is_snapshot(require(kind, "`type`")?)?;
+            let is_whole =
+                require(kind, "`type`")?.either("type", ("snapshot", true), ("delta", false))?;
             self.book(is_whole, sent, require(data, "`data`")?, message)
         } else if topic.strip_prefix(b"publicTrade.") == Some(&self.symbol) {
             self.trades(sent, require(data, "`data`")?, message)
@@ -97,23 +98,11 @@ impl Decoder {
             id: 0,
             price,
             size,
-            taker: match taker.string("S")? {
-                b"Buy" => Side::Buy,
-                b"Sell" => Side::Sell,
-                _ => return Err(taker.error("S", "is neither Buy nor Sell")),
-            },
+            taker: taker.either("S", ("Buy", Side::Buy), ("Sell", Side::Sell))?,
             trade_ns: milliseconds(time, "T")?,
             event_ns,
             is_market: true,
         })
-    }
-}
-
-fn is_snapshot(kind: Raw<'_>) -> Result<bool, DecodeError> {
-    match kind.string("type")? {
-        b"snapshot" => Ok(true),
-        b"delta" => Ok(false),
-        _ => Err(kind.error("type", "is neither snapshot nor delta")),
     }
 }
 

@@ -72,7 +72,11 @@ impl Decoder {
             let [kind, product, updates, trades] =
                 scanner.members(["type", "product_id", "updates", "trades"])?;
             let event = Event {
-                is_snapshot: is_snapshot(require(kind, "`type`")?)?,
+                is_snapshot: require(kind, "`type`")?.either(
+                    "type",
+                    ("snapshot", true),
+                    ("update", false),
+                )?,
                 product,
                 updates,
                 trades,
@@ -122,10 +126,9 @@ impl Decoder {
         let offered = require(offered, "`side`")?;
         let price = require(price, "`price_level`")?;
         let size = require(size, "`new_quantity`")?;
-        let levels = match offered.string("side")? {
-            b"bid" => &mut update.bids,
-            b"offer" => &mut update.asks,
-            _ => return Err(offered.error("side", "is neither bid nor offer")),
+        let levels = match offered.either("side", ("bid", Side::Buy), ("offer", Side::Sell))? {
+            Side::Buy => &mut update.bids,
+            Side::Sell => &mut update.asks,
         };
         levels.push(Level {
             price: self
@@ -179,23 +182,11 @@ impl Decoder {
             price,
             size,
             // The venue names the maker's side: in a recorded session 71 of 71 trades at the touch say so.
-            taker: match taker.string("side")? {
-                b"BUY" => Side::Sell,
-                b"SELL" => Side::Buy,
-                _ => return Err(taker.error("side", "is neither BUY nor SELL")),
-            },
+            taker: taker.either("side", ("BUY", Side::Sell), ("SELL", Side::Buy))?,
             trade_ns: utc(time, "time")?,
             event_ns,
             is_market: true,
         }))
-    }
-}
-
-fn is_snapshot(kind: Raw<'_>) -> Result<bool, DecodeError> {
-    match kind.string("type")? {
-        b"snapshot" => Ok(true),
-        b"update" => Ok(false),
-        _ => Err(kind.error("type", "is neither snapshot nor update")),
     }
 }
 

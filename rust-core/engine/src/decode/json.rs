@@ -83,6 +83,20 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// What one of two strings stands for.
+    pub(super) fn either<T>(
+        self,
+        field: &str,
+        (one, meant): (&str, T),
+        (other, otherwise): (&str, T),
+    ) -> Result<T, DecodeError> {
+        match self.string(field)? {
+            text if text == one.as_bytes() => Ok(meant),
+            text if text == other.as_bytes() => Ok(otherwise),
+            _ => Err(self.error(field, &format!("is neither {one} nor {other}"))),
+        }
+    }
+
     pub(super) fn error(self, field: &str, problem: &str) -> DecodeError {
         DecodeError::new(
             format!("{field} {} {problem}", quoted(self.text)),
@@ -347,6 +361,20 @@ impl<'a> Scanner<'a> {
                 return self.expect(b']');
             }
         }
+    }
+
+    /// Takes an array; returns its first elements, and skips the others.
+    pub(super) fn elements<const N: usize>(&mut self) -> Result<[Option<Raw<'a>>; N], DecodeError> {
+        let mut values = [None; N];
+        let mut places = values.iter_mut();
+        self.array(|scanner| {
+            let value = scanner.value()?;
+            if let Some(place) = places.next() {
+                *place = Some(value);
+            }
+            Ok(())
+        })?;
+        Ok(values)
     }
 
     /// Takes any value.

@@ -131,17 +131,7 @@ impl Decoder {
 
     fn v1_trades(&mut self, trades: Raw<'_>, message: &mut Message) -> Result<(), DecodeError> {
         Scanner::of(trades).array(|scanner| {
-            let mut fields = [None; 4];
-            let mut place = 0;
-            scanner.array(|scanner| {
-                let value = scanner.value()?;
-                if let Some(field) = fields.get_mut(place) {
-                    *field = Some(value);
-                }
-                place += 1;
-                Ok(())
-            })?;
-            let [price, size, time, taker] = fields;
+            let [price, size, time, taker] = scanner.elements()?;
             let time = require(time, "the trade's time")?;
             let taker = require(taker, "the taker's side")?;
             let (price, size) = self.grid.traded(
@@ -153,11 +143,7 @@ impl Decoder {
                 id: 0,
                 price,
                 size,
-                taker: match taker.string("side")? {
-                    b"b" => Side::Buy,
-                    b"s" => Side::Sell,
-                    _ => return Err(taker.error("side", "is neither b nor s")),
-                },
+                taker: taker.either("side", ("b", Side::Buy), ("s", Side::Sell))?,
                 trade_ns,
                 event_ns: trade_ns,
                 is_market: true,
@@ -251,11 +237,7 @@ impl Decoder {
             id: require(id, "`trade_id`")?.positive("trade_id")?,
             price,
             size,
-            taker: match taker.string("side")? {
-                b"buy" => Side::Buy,
-                b"sell" => Side::Sell,
-                _ => return Err(taker.error("side", "is neither buy nor sell")),
-            },
+            taker: taker.either("side", ("buy", Side::Buy), ("sell", Side::Sell))?,
             trade_ns,
             event_ns: trade_ns,
             is_market: true,
@@ -309,25 +291,17 @@ impl Decoder {
 fn newest_time(levels: Raw<'_>) -> Result<TimestampNs, DecodeError> {
     let mut newest = TimestampNs::default();
     Scanner::of(levels).array(|scanner| {
-        let mut place = 0;
-        scanner.array(|scanner| {
-            let value = scanner.value()?;
-            if place == 2 {
-                newest = newest.max(time::seconds(value, value.unquoted(), "time")?);
-            }
-            place += 1;
-            Ok(())
-        })
+        let [_, _, time] = scanner.elements()?;
+        if let Some(time) = time {
+            newest = newest.max(time::seconds(time, time.unquoted(), "time")?);
+        }
+        Ok(())
     })?;
     Ok(newest)
 }
 
 fn is_snapshot(kind: Raw<'_>) -> Result<bool, DecodeError> {
-    match kind.string("type")? {
-        b"snapshot" => Ok(true),
-        b"update" => Ok(false),
-        _ => Err(kind.error("type", "is neither snapshot nor update")),
-    }
+    kind.either("type", ("snapshot", true), ("update", false))
 }
 
 fn unsigned(raw: Raw<'_>, field: &str) -> Result<u32, DecodeError> {

@@ -56,7 +56,11 @@ impl Decoder {
         }
         match channel {
             b"books" | b"books-l2-tbt" | b"books50-l2-tbt" => {
-                let is_whole = is_snapshot(require(action, "`action`")?)?;
+                let is_whole = require(action, "`action`")?.either(
+                    "action",
+                    ("snapshot", true),
+                    ("update", false),
+                )?;
                 Scanner::of(data).array(|scanner| {
                     let update = message.begin_update();
                     update.is_whole = is_whole;
@@ -143,25 +147,13 @@ impl Decoder {
             id: 0,
             price,
             size,
-            taker: match taker.string("side")? {
-                b"buy" => Side::Buy,
-                b"sell" => Side::Sell,
-                _ => return Err(taker.error("side", "is neither buy nor sell")),
-            },
+            taker: taker.either("side", ("buy", Side::Buy), ("sell", Side::Sell))?,
             trade_ns,
             event_ns: trade_ns,
             is_market: true,
         };
         let is_repeated = self.last_trade_id.replace(id) == Some(id);
         Ok((!is_repeated).then_some(trade))
-    }
-}
-
-fn is_snapshot(action: Raw<'_>) -> Result<bool, DecodeError> {
-    match action.string("action")? {
-        b"snapshot" => Ok(true),
-        b"update" => Ok(false),
-        _ => Err(action.error("action", "is neither snapshot nor update")),
     }
 }
 

@@ -83,17 +83,7 @@ impl TextSide<'_> {
     /// Takes `[["price","size",…],…]`; what follows the two is skipped.
     pub(super) fn push_pairs(&mut self, array: Raw<'_>) -> Result<(), DecodeError> {
         Scanner::of(array).array(|scanner| {
-            let mut pair = [None; 2];
-            let mut place = 0;
-            scanner.array(|scanner| {
-                let value = scanner.value()?;
-                if let Some(found) = pair.get_mut(place) {
-                    *found = Some(value);
-                }
-                place += 1;
-                Ok(())
-            })?;
-            let [price, size] = pair;
+            let [price, size] = scanner.elements()?;
             self.push(
                 require(price, "a level's price")?,
                 require(size, "a level's size")?,

@@ -30,6 +30,8 @@ pub(super) struct Market {
     pub(super) received: ReceivedTimes,
     pub(super) last_event_ns: TimestampNs,
     pub(super) last_trade: Option<Trade>,
+    /// The tape counts the trades, which the venue does not number.
+    counts_trades: bool,
     pub(super) crossed_tickers: u64,
     pub(super) violations: Violations,
 }
@@ -55,6 +57,7 @@ impl Market {
             received: ReceivedTimes::default(),
             last_event_ns: TimestampNs::default(),
             last_trade: None,
+            counts_trades: false,
             crossed_tickers: 0,
             violations: Violations::default(),
         })
@@ -69,7 +72,6 @@ impl Market {
         Ok(match event {
             Event::Depth(update) => {
                 self.on_depth(update, received_ns);
-                self.received.depth = received_ns;
                 FrameKind::Depth
             }
             Event::Trade(trade) => {
@@ -108,14 +110,18 @@ impl Market {
         }
         for update in message.updates() {
             self.on_depth(update, received_ns);
-            self.received.depth = received_ns;
         }
         for trade in &message.trades {
-            let trade = &self.numbered(trade);
-            self.put_on_tape(trade)?;
-            if let Some(missing) = self.tape.missing() {
-                self.give_up(missing, received_ns);
-                self.put_on_tape(trade)?;
+            let trade = self.numbered(trade);
+            if let Some(missing) = self.tape.missing_before(&trade) {
+                // These venues are not asked for earlier trades, so a hole stays one.
+                self.on_trades_lost();
+                self.violations.trades_lost(missing, received_ns);
+            }
+            if let Err(error) = self.put_on_tape(&trade) {
+                // It is lost, and so are those behind it.
+                self.on_trades_lost();
+                return Err(error);
             }
             self.see_time(trade.event_ns);
             self.received.trade = received_ns;
@@ -128,13 +134,6 @@ impl Market {
             ([], _) => FrameKind::Trade,
             _ => FrameKind::Depth,
         })
-    }
-
-    /// These venues' earlier trades are not asked for, so a hole stays one.
-    fn give_up(&mut self, missing: (i64, i64), received_ns: TimestampNs) {
-        self.tape.begin_anew();
-        self.features.on_trades_lost();
-        self.violations.trades_lost(missing, received_ns);
     }
 
     /// A frame that cannot be read, and whose loss the next ones show.
@@ -153,20 +152,38 @@ impl Market {
 
     /// Trades may have been missed: the next one's id will tell, and the tape can be filled.
     pub(super) fn on_connection_lost(&mut self) {
-        self.features.on_book_lost();
+        self.on_book_lost();
         self.features.set_tape_whole(false);
     }
 
-    /// Something of a stream was lost whose trades have no ids to tell which.
+    /// Something of a stream was lost whose trades nobody can tell again.
     pub(super) fn on_lost(&mut self) {
-        self.features.on_book_lost();
+        self.on_book_lost();
+        self.on_trades_lost();
+    }
+
+    fn on_book_lost(&mut self) {
+        // An update that waits for a snapshot loses nothing more.
+        if self.features.top().is_some() {
+            self.features.on_book_lost();
+            self.panel.on_book_lost();
+        }
+    }
+
+    fn on_trades_lost(&mut self) {
         self.features.on_trades_lost();
+        self.panel.on_trades_lost();
+        self.tape.lose();
     }
 
     /// A trade of a venue that gives no consecutive ids is counted by the tape.
-    fn numbered(&self, trade: &Trade) -> Trade {
+    fn numbered(&mut self, trade: &Trade) -> Trade {
         let mut trade = *trade;
         if trade.id == 0 {
+            // A tape that is resumed cannot know what it missed.
+            if !std::mem::replace(&mut self.counts_trades, true) {
+                self.tape.lose();
+            }
             trade.id = self.tape.last_id().saturating_add(1);
         }
         trade
@@ -183,15 +200,17 @@ impl Market {
             let told = self.panel.after_update(book, update.event_ns);
             tell(&mut self.alerts, told);
         }
-        match outcome {
-            UpdateOutcome::Stale => self.counts.stale += 1,
-            _ => self.counts.depth += 1,
+        if outcome == UpdateOutcome::Stale {
+            self.counts.stale += 1; // it is no sign that the book is up to date
+        } else {
+            self.counts.depth += 1;
+            self.received.depth = received_ns;
         }
         self.violations
             .judge(outcome, known_id, update, received_ns);
         self.see_time(update.event_ns);
         match self.book.book() {
-            None => self.features.on_book_lost(),
+            None => self.on_book_lost(),
             Some(_) if outcome == UpdateOutcome::Stale => {}
             Some(book) if update.is_whole => self.features.on_book(book, self.last_event_ns),
             Some(book) => {
@@ -208,7 +227,7 @@ impl Market {
         }
         let outcome = self.book.on_snapshot(snapshot);
         match self.book.book() {
-            None => self.features.on_book_lost(),
+            None => self.on_book_lost(),
             Some(_) if outcome == SnapshotOutcome::Stale => {}
             Some(book) => self.features.on_book(book, self.last_event_ns),
         }

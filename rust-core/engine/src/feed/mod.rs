@@ -81,7 +81,7 @@ pub struct FrameCounts {
 /// When the newest frame of each channel was received; zero before the first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReceivedTimes {
-    /// Depth updates.
+    /// Depth updates, but for those that told nothing new.
     pub depth: TimestampNs,
     /// Trades.
     pub trade: TimestampNs,
@@ -226,7 +226,8 @@ impl MarketFeed {
         Ok(used)
     }
 
-    /// Forgets the book and the ticker: the connection was lost. The tape stays.
+    /// Forgets the book and the ticker: the connection was lost. Binance's tape waits for the trades missed;
+    /// another venue's drops the candle that they may belong to, for nobody can tell them.
     pub fn reset(&mut self) {
         self.market.book.reset();
         match &mut self.wire {

@@ -73,6 +73,9 @@ pub enum SettingsError {
         /// Its value.
         value: i64,
     },
+    /// A setting that would be ignored.
+    #[error("depth is not used by this venue: leave it out; Kraken's checksum alone depends on it")]
+    UnusedDepth,
     /// A detector that cannot be made.
     #[error("anomaly detector: {0}")]
     Detector(#[from] DetectorError),
@@ -137,6 +140,9 @@ impl FeedSettings {
         }
         if self.resume_trade_id < 0 {
             return range("resume_trade_id", "0 or more", self.resume_trade_id);
+        }
+        if self.depth.is_some() && self.venue != Venue::Kraken {
+            return Err(SettingsError::UnusedDepth);
         }
         if self.depth == Some(0) {
             return range("depth", "1 or more", 0);

@@ -23,22 +23,32 @@ pub fn new_feed(
     price_tick: &str,
     size_step: &str,
 ) -> MarketFeed {
-    MarketFeed::new(&FeedSettings {
+    feed_with(venue, symbol, |settings| {
+        settings.depth = (venue == Venue::Kraken).then_some(depth);
+        settings.price_tick = Step::parse(price_tick).expect("a step");
+        settings.size_step = Step::parse(size_step).expect("a step");
+    })
+}
+
+/// As `new_feed`, on a grid of cents and ten-thousandths unless `change` says otherwise.
+pub fn feed_with(venue: Venue, symbol: &str, change: impl FnOnce(&mut FeedSettings)) -> MarketFeed {
+    let mut settings = FeedSettings {
         venue,
         symbol: symbol.to_owned(),
-        price_tick: Step::parse(price_tick).expect("a step"),
-        size_step: Step::parse(size_step).expect("a step"),
+        price_tick: Step::parse("0.01").expect("a step"),
+        size_step: Step::parse("0.0001").expect("a step"),
         candle_rule: CandleRule::Time {
             interval_ns: NS_PER_S,
         },
         window_ticks: WINDOW_TICKS,
-        depth: Some(depth),
+        depth: None,
         resume_trade_id: 0,
         anomaly_window: 8,
         anomaly_threshold: 3.0,
         features: FeatureSettings::default(),
-    })
-    .expect("settings are in range")
+    };
+    change(&mut settings);
+    MarketFeed::new(&settings).expect("settings are in range")
 }
 
 /// Applies a frame that can be read.

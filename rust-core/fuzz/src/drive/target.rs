@@ -107,7 +107,7 @@ impl Target {
                 interval_ns: NS_PER_S,
             },
             window_ticks: WINDOW_TICKS,
-            depth: Some(KRAKEN_DEPTH),
+            depth: (self.venue == Venue::Kraken).then_some(KRAKEN_DEPTH),
             resume_trade_id: 0,
             anomaly_window: 8,
             anomaly_threshold: 3.0,

@@ -250,7 +250,10 @@ impl BookReader {
 
     fn is_silent(&self) -> bool {
         let beat_ns = self.words.words()[header::HEARTBEAT_NS].load(Ordering::Relaxed);
-        // The clock is coarse: a beat may seem to be ahead of it for a moment.
-        uptime_ns().saturating_sub(beat_ns) >= self.heartbeat_timeout_ns
+        let now_ns = uptime_ns();
+        // The clock is coarse: a beat may seem to be ahead of it for a moment. One that is far ahead is of another
+        // clock (a container with a time of its own), and says nothing.
+        now_ns.saturating_sub(beat_ns) >= self.heartbeat_timeout_ns
+            || u128::from(beat_ns.saturating_sub(now_ns)) > HEARTBEAT_TIMEOUT.as_nanos()
     }
 }
