@@ -1,4 +1,4 @@
-"""An hour of Coinbase's level updates of 2018, recorded as tables: the book never crosses and ends as a dict does."""
+"""An hour of Coinbase's level updates of 2018, as tables: the book never crosses and ends as a dict does."""
 
 import csv
 import io
@@ -23,19 +23,19 @@ pytestmark = [
 
 
 def table(name):
-    """Rows (side, price_ticks, size_lots), exactly."""
+    """Rows (side, price_ticks, size_lots). The recorder kept sizes as floats: 0.9009999999999999 was 0.901."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
     with (RECORDED / name).open("rb") as file, decompressor.stream_reader(file) as raw:
         lines = csv.reader(io.StringIO(raw.read().decode()))
     next(lines)  # the header
 
-    def steps(text, per_unit):
-        count = Decimal(text) * per_unit
+    def ticks(text):
+        count = Decimal(text) * TICKS_PER_USD
         assert count == int(count), f"{text} is finer than the grid"
         return int(count)
 
     return [
-        (int(side == "sell"), steps(price, TICKS_PER_USD), steps(size, LOTS_PER_BTC))
+        (int(side == "sell"), ticks(price), round(Decimal(size) * LOTS_PER_BTC))
         for side, price, size, *_ in lines
     ]
 
