@@ -195,13 +195,12 @@ impl Market {
             let told = self.panel.after_update(book, update.event_ns);
             tell(&mut self.alerts, told);
         }
-        match outcome {
-            // It is no sign that the book is up to date.
-            UpdateOutcome::Stale => self.counts.stale += 1,
-            _ => {
-                self.counts.depth += 1;
-                self.received.depth = received_ns;
-            }
+        if outcome == UpdateOutcome::Stale {
+            // No sign that the book is up to date.
+            self.counts.stale += 1;
+        } else {
+            self.counts.depth += 1;
+            self.received.depth = received_ns;
         }
         self.violations
             .judge(outcome, known_id, update, received_ns);
