@@ -328,6 +328,20 @@ def test_every_channel_goes_stale_by_itself_and_comes_back():
     run(scenario)
 
 
+def test_updates_that_tell_nothing_new_do_not_keep_the_book_fresh():
+    async def scenario(session):
+        await session.go_live()
+        repeated = session.venue.depth()
+        session.send(repeated)
+        session.clock.advance_ms(SETTINGS.depth_stale_ms + 1)
+        session.send(repeated, session.venue.book_ticker())
+        assert session.feed.state == "stale"
+        session.send(session.venue.depth())
+        assert session.feed.state == "live"
+
+    run(scenario)
+
+
 def test_a_venue_that_is_late_is_asked_again():
     async def scenario(session):
         session.venue.failures = [VenueRejectedError("busy", code=429), VenueRejectedError("busy", code=429)]

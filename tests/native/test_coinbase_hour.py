@@ -23,7 +23,7 @@ pytestmark = [
 
 
 def table(name):
-    """Rows (side, price_ticks, size_lots). The recorder kept sizes as floats: 0.9009999999999999 was 0.901."""
+    """Rows (side, price_ticks, size_lots). The recorder kept sizes as floats: 0.90099999999 was 0.901."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
     with (RECORDED / name).open("rb") as file, decompressor.stream_reader(file) as raw:
         lines = csv.reader(io.StringIO(raw.read().decode()))

@@ -112,7 +112,9 @@ class LiveFeed:
             return True
         if kind == "unknown":
             return False
-        self._health.newest_ns[kind] = self._clock.monotonic_ns()
+        # An update that tells nothing new is no sign that the book is up to date.
+        if kind != "depth" or self._feed.last_received_ns["depth"] == received_ns:
+            self._health.newest_ns[kind] = self._clock.monotonic_ns()
         if kind == "trade":
             self._after_trades()
         elif kind == "depth":

@@ -90,6 +90,14 @@ fn a_broken_chain_of_events_is_told() {
     assert!(!gap(&chained(&frame, "c", "b")));
     assert!(gap(&chained(&frame, "e", "d")));
     assert!(!gap(&chained(&frame, "f", "e")), "told once");
+    assert!(gap(&frame), "the chain stops");
+    assert!(!gap(&frame), "there is none");
+    assert!(!gap(&chained(&frame, "g", "f")));
+    let no_text = chained(&frame, "h", "g").replace(r#":"g"}"#, ":7}");
+    assert!(decoder.decode(no_text.as_bytes()).is_err());
+    let next = decoder.decode(chained(&frame, "i", "h").as_bytes());
+    let is_after_gap = next.expect("a frame").expect("an event").is_after_gap;
+    assert!(is_after_gap, "what could not be read is not followed");
     decoder.reset();
     let message = decoder.decode(chained(&frame, "z", "y").as_bytes());
     assert!(!message.expect("a frame").expect("an event").is_after_gap);

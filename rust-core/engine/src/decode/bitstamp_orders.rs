@@ -145,15 +145,16 @@ impl Decoder {
         previous: Option<Raw<'_>>,
     ) -> Result<bool, DecodeError> {
         let (Some(id), Some(previous)) = (id, previous) else {
-            self.last_event_id.clear();
-            return Ok(false);
+            // A chain that stops proves nothing of what came between.
+            let last = std::mem::take(&mut self.last_event_id);
+            return Ok(!last.is_empty());
         };
-        let text = id.string("event_id")?;
+        let (text, previous) = (id.string("event_id")?, previous.string("pre_event_id")?);
         if text.len() > MAX_EVENT_ID_BYTES {
             return Err(id.error("event_id", "is too long"));
         }
         let expected = std::mem::replace(&mut self.last_event_id, text.to_vec());
-        Ok(!expected.is_empty() && previous.string("pre_event_id")? != expected)
+        Ok(!expected.is_empty() && previous != expected)
     }
 
     /// Decodes the body of the REST `order_book` by order, `[["price","amount","id"],…]` a side, and appends an
