@@ -65,7 +65,7 @@ class MarketFeed:
         candle_interval_ns: int | None = None,
         candle_rule: Literal["time", "trades", "volume", "notional"] = "time",
         candle_size: int | None = None,
-        window_ticks: int = 16384,
+        window_ticks: int = 32768,
         depth: int | None = None,
         resume_trade_id: int = 0,
         anomaly_window: int = 120,

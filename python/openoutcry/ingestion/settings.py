@@ -34,7 +34,7 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     trade_stale_ms: int = 60_000
     book_ticker_stale_ms: int = 10_000
     staleness_check_ms: int = 250
-    window_ticks: int = 16_384
+    window_ticks: int = 32_768
     history_candles: int = 2_000
     anomaly_window: int = 120
     anomaly_threshold: float = 6.0

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use openoutcry_engine::decode::Level;
+use openoutcry_engine::features::book::DEPTH;
 use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::feed;
 use openoutcry_engine::units::Side;
@@ -98,13 +100,25 @@ fn fill(draft: &mut BookDraft, feed: &feed::MarketFeed, now_ns: i64) {
             taker_bought: trade.taker == Side::Buy,
         });
     }
-    if let Some(book) = feed.book() {
-        let levels = |side| book.levels(side).map(|level| (level.price.0, level.size.0));
-        draft.set_bids(levels(Side::Buy));
-        draft.set_asks(levels(Side::Sell));
+    match (feed.book(), feed.top_levels()) {
+        (Some(_), Some(top)) if draft.depth() <= DEPTH => {
+            draft.set_bids(top.bids.levels().map(pair));
+            draft.set_asks(top.asks.levels().map(pair));
+        }
+        (Some(book), _) => {
+            draft.set_bids(book.levels(Side::Buy).map(pair));
+            draft.set_asks(book.levels(Side::Sell).map(pair));
+        }
+        (None, _) => {}
     }
-    let (features, _) = feed.feature_vector();
-    draft.set_features(&features);
+    if draft.has_features() {
+        let (features, _) = feed.feature_vector();
+        draft.set_features(&features);
+    }
+}
+
+fn pair(level: Level) -> (i64, i64) {
+    (level.price.0, level.size.0)
 }
 
 /// Reads one venue's books from shared memory.

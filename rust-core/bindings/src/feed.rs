@@ -7,8 +7,9 @@ use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::feed::{self, FeedSettings, FrameKind, parse_step, parse_venue};
 use openoutcry_engine::units::{Side, TimestampNs};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict};
+use pyo3::types::{IntoPyDict, PyDict, PyString};
 
 use crate::buffer::Numbers;
 use crate::error::Error;
@@ -38,7 +39,7 @@ impl MarketFeed {
 impl MarketFeed {
     #[new]
     #[pyo3(signature = (*, venue = "binance", product = "spot", symbol, price_tick, size_step,
-        candle_interval_ns = None, candle_rule = "time", candle_size = None, window_ticks = 16384, depth = None,
+        candle_interval_ns = None, candle_rule = "time", candle_size = None, window_ticks = 32768, depth = None,
         resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0, vpin_bucket_lots = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
@@ -77,12 +78,17 @@ impl MarketFeed {
     }
 
     /// Apply one WebSocket text frame, raw or combined.
-    fn apply(&mut self, frame: &[u8], received_ns: i64) -> Result<&'static str, Error> {
+    fn apply<'py>(
+        &mut self,
+        py: Python<'py>,
+        frame: &[u8],
+        received_ns: i64,
+    ) -> Result<&'py Bound<'py, PyString>, Error> {
         Ok(match self.0.apply(frame, TimestampNs(received_ns))? {
-            FrameKind::Depth => "depth",
-            FrameKind::Trade => "trade",
-            FrameKind::BookTicker => "book_ticker",
-            FrameKind::Unknown => "unknown",
+            FrameKind::Depth => intern!(py, "depth"),
+            FrameKind::Trade => intern!(py, "trade"),
+            FrameKind::BookTicker => intern!(py, "book_ticker"),
+            FrameKind::Unknown => intern!(py, "unknown"),
         })
     }
 

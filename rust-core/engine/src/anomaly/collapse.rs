@@ -63,6 +63,10 @@ impl CollapseParameters {
 #[derive(Debug, Clone)]
 pub struct Collapse {
     parameters: CollapseParameters,
+    /// Logarithms of the limits.
+    log_spread_ratio: f64,
+    log_depth_ratio: f64,
+    /// Logarithm of the spread.
     spread: Moments,
     /// Logarithms of the bid's and the ask's depth.
     depth: [Moments; 2],
@@ -81,6 +85,8 @@ impl Collapse {
         let moments = Moments::new(parameters.half_life_samples);
         Ok(Self {
             parameters,
+            log_spread_ratio: parameters.spread_ratio.ln(),
+            log_depth_ratio: parameters.depth_ratio.ln(),
             spread: moments,
             depth: [moments; 2],
             wide: Held::default(),
@@ -89,11 +95,16 @@ impl Collapse {
         })
     }
 
-    fn judge_spread(&mut self, spread_bp: f64, now: TimestampNs) -> Option<Finding> {
+    fn judge_spread(
+        &mut self,
+        spread_bp: f64,
+        log_spread: f64,
+        now: TimestampNs,
+    ) -> Option<Finding> {
         let parameters = &self.parameters;
-        let excess = spread_bp.ln() - self.spread.mean();
-        let strength = (excess / parameters.spread_ratio.ln())
-            .min(spread_bp / parameters.min_spread_bp.max(1e-9));
+        let excess = log_spread - self.spread.mean();
+        let strength =
+            (excess / self.log_spread_ratio).min(spread_bp / parameters.min_spread_bp.max(1e-9));
         let held_ns = self.wide.update(strength >= 1.0, now)?;
         (held_ns >= parameters.hold_ns).then(|| {
             let evidence = [
@@ -105,10 +116,16 @@ impl Collapse {
         })
     }
 
-    fn judge_depth(&mut self, side: Side, lots: f64, now: TimestampNs) -> Option<Finding> {
+    fn judge_depth(
+        &mut self,
+        side: Side,
+        lots: f64,
+        log_lots: f64,
+        now: TimestampNs,
+    ) -> Option<Finding> {
         let at = side as usize;
-        let lack = self.depth[at].mean() - lots.ln();
-        let strength = lack / self.parameters.depth_ratio.ln();
+        let lack = self.depth[at].mean() - log_lots;
+        let strength = lack / self.log_depth_ratio;
         let held_ns = self.thin[at].update(strength >= 1.0, now)?;
         (held_ns >= self.parameters.depth_hold_ns).then(|| {
             let evidence = [
@@ -121,7 +138,7 @@ impl Collapse {
     }
 
     /// Learns a sample now and then, so that a busy moment does not count for more than a quiet one.
-    fn learn(&mut self, spread_bp: f64, lots: [f64; 2], now: TimestampNs) {
+    fn learn(&mut self, log_spread: f64, log_lots: [f64; 2], now: TimestampNs) {
         let is_due = |last: TimestampNs| now.0.saturating_sub(last.0) >= self.parameters.sample_ns;
         if !self.sampled_ns.is_none_or(is_due) {
             return;
@@ -129,9 +146,9 @@ impl Collapse {
         self.sampled_ns = Some(now);
         let min_samples = self.parameters.min_samples;
         self.spread
-            .learn_clipped(spread_bp.ln(), min_samples, LEAST_LOG_DEVIATION);
-        for (moments, lots) in self.depth.iter_mut().zip(lots) {
-            moments.learn_clipped(lots.ln(), min_samples, LEAST_LOG_DEVIATION);
+            .learn_clipped(log_spread, min_samples, LEAST_LOG_DEVIATION);
+        for (moments, log_lots) in self.depth.iter_mut().zip(log_lots) {
+            moments.learn_clipped(log_lots, min_samples, LEAST_LOG_DEVIATION);
         }
     }
 }
@@ -151,17 +168,19 @@ impl Detector for Collapse {
 
     fn on_book(&mut self, book: &BookSeen) -> Option<Finding> {
         let spread_bp = log_ratio_bp(book.ask.price.0 as f64, book.bid.price.0 as f64).max(1e-6);
+        let log_spread = spread_bp.ln();
         let lots = [book.bid_depth, book.ask_depth].map(|depth| (depth.0 as f64).max(1.0));
+        let log_lots = lots.map(f64::ln);
         let mut worst: Option<Finding> = None;
         if self.is_warm() {
             let findings = [
-                self.judge_spread(spread_bp, book.at_ns),
-                self.judge_depth(Side::Buy, lots[0], book.at_ns),
-                self.judge_depth(Side::Sell, lots[1], book.at_ns),
+                self.judge_spread(spread_bp, log_spread, book.at_ns),
+                self.judge_depth(Side::Buy, lots[0], log_lots[0], book.at_ns),
+                self.judge_depth(Side::Sell, lots[1], log_lots[1], book.at_ns),
             ];
             worst = findings.into_iter().flatten().reduce(Finding::stronger);
         }
-        self.learn(spread_bp, lots, book.at_ns);
+        self.learn(log_spread, log_lots, book.at_ns);
         worst
     }
 }

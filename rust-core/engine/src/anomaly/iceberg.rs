@@ -139,11 +139,14 @@ impl Detector for Iceberg {
         level.last_ns = trade.at_ns;
         level.traded += trade.size.0 as f64;
         level.trades = level.trades.saturating_add(1);
+        if level.trades < min_trades {
+            return None;
+        }
         // A level that shows next to nothing is refilled by whoever comes.
         let shown = level.shown.max(self.log_size.mean().exp());
         let times = level.traded / shown;
         let strength = times / refills;
-        (level.trades >= min_trades && strength >= MIN_STRENGTH)
+        (strength >= MIN_STRENGTH)
             .then(|| Finding::new(Cause::Iceberg, strength, [times, shown, level.traded]))
     }
 

@@ -22,6 +22,8 @@ use crate::units::{NS_PER_MS, NS_PER_S, PriceTicks, Side, TimestampNs};
 const MAX_WALLS: usize = 32;
 /// A level that is smaller than this share of the largest is not watched.
 const WATCHED_SHARE: f64 = 0.25;
+/// Kinds of price, by its last bits, that walls are counted by.
+const MARKS: usize = 256;
 /// Levels withdrawn together that are layers.
 const MIN_LAYERS: u32 = 3;
 /// So many withdrawals lift the memory of the largest freely; later ones a share at a time.
@@ -108,7 +110,8 @@ struct Wall {
     growth: f64,
     distance_bp: f64,
     traded: f64,
-    executions: u32,
+    /// Trades by takers on its side before it was placed.
+    executions_before: u64,
 }
 
 /// The last withdrawals of a side.
@@ -125,8 +128,13 @@ struct Group {
 pub struct Layering {
     parameters: LayeringParameters,
     walls: [Option<Wall>; MAX_WALLS],
-    standing: usize,
+    /// Walls by the last bits of their price: one look tells of nearly every level that it is none.
+    marks: [u8; MARKS],
+    /// Trades so far by the taker's side.
+    executions: [u64; 2],
     largest: Peak,
+    /// When, and the growth from which on a level is watched: a whole update has one time.
+    watched: Option<(TimestampNs, f64)>,
     largest_group: Peak,
     groups: [Group; 2],
 }
@@ -142,8 +150,10 @@ impl Layering {
         Ok(Self {
             parameters,
             walls: [None; MAX_WALLS],
-            standing: 0,
+            marks: [0; MARKS],
+            executions: [0; 2],
             largest: peak,
+            watched: None,
             largest_group: peak,
             groups: [Group::default(); 2],
         })
@@ -155,6 +165,7 @@ impl Layering {
         })
     }
 
+    #[cold]
     fn place(&mut self, change: &LevelChange, growth: f64) {
         let distance_bp = change.distance_ticks as f64 / change.price.0 as f64 * BASIS_POINTS;
         let near = self.parameters.min_distance_bp..=self.parameters.max_distance_bp;
@@ -162,7 +173,8 @@ impl Layering {
             return;
         }
         let slot = self.find(change).unwrap_or_else(|| self.free_slot());
-        self.standing += usize::from(self.walls[slot].is_none());
+        self.take_away(slot);
+        self.marks[mark(change.price)] += 1;
         self.walls[slot] = Some(Wall {
             side: change.side,
             price: change.price,
@@ -170,8 +182,14 @@ impl Layering {
             growth,
             distance_bp,
             traded: 0.0,
-            executions: 0,
+            executions_before: self.executions[change.side as usize],
         });
+    }
+
+    fn take_away(&mut self, slot: usize) {
+        if let Some(wall) = self.walls[slot].take() {
+            self.marks[mark(wall.price)] -= 1;
+        }
     }
 
     /// An empty slot, or that of the oldest wall.
@@ -186,14 +204,14 @@ impl Layering {
         })
     }
 
+    #[cold]
     fn withdraw(&mut self, change: &LevelChange, fall: f64) -> Option<Finding> {
         let slot = self.find(change)?;
         let wall = self.walls[slot]?;
         if fall - wall.traded < self.parameters.withdrawn_share * wall.growth {
             return None;
         }
-        self.walls[slot] = None;
-        self.standing = self.standing.saturating_sub(1);
+        self.take_away(slot);
         let life_ns = change.at_ns.0.saturating_sub(wall.placed_ns.0);
         let is_short = life_ns <= self.parameters.max_life_ns;
         let is_untraded = wall.traded <= self.parameters.max_traded_share * wall.growth;
@@ -205,7 +223,8 @@ impl Layering {
     /// Judges a withdrawal by those before it, alone and with its group, then learns it.
     fn judge(&mut self, wall: &Wall, now: TimestampNs) -> Option<Finding> {
         let is_warm = self.is_warm();
-        let is_meant = wall.executions < self.parameters.min_executions;
+        let executions = self.executions[wall.side as usize] - wall.executions_before;
+        let is_meant = executions < u64::from(self.parameters.min_executions);
         let largest = self.largest.at(now.0).max(1.0);
         let mut strength = wall.growth / (largest * self.parameters.peak_ratio);
         let group = self.group(wall, now);
@@ -218,10 +237,27 @@ impl Layering {
             strength = strength.max(group.lots / limit);
         }
         self.largest.learn(wall.growth, now.0, FREE_RISES);
+        self.watched = None;
         (is_warm && !is_meant && strength >= MIN_STRENGTH).then(|| {
             let evidence = [group.lots.max(wall.growth), largest, wall.distance_bp];
             Finding::new(Cause::Layering, strength, evidence)
         })
+    }
+
+    /// The growth from which on a level is watched.
+    #[inline]
+    fn watched_growth(&mut self, now: TimestampNs) -> f64 {
+        match self.watched {
+            Some((at, growth)) if at == now => growth,
+            _ => self.watch_from(now),
+        }
+    }
+
+    #[cold]
+    fn watch_from(&mut self, now: TimestampNs) -> f64 {
+        let growth = WATCHED_SHARE * self.largest.at(now.0);
+        self.watched = Some((now, growth));
+        growth
     }
 
     /// Adds the wall to its side's group, or begins another and learns the one before.
@@ -244,6 +280,10 @@ impl Layering {
     }
 }
 
+fn mark(price: PriceTicks) -> usize {
+    price.0 as usize % MARKS
+}
+
 impl Detector for Layering {
     fn is_warm(&self) -> bool {
         self.largest.count() >= self.parameters.min_samples
@@ -251,19 +291,18 @@ impl Detector for Layering {
 
     fn on_book_lost(&mut self) {
         self.walls = [None; MAX_WALLS];
-        self.standing = 0;
+        self.marks = [0; MARKS];
         self.groups = [Group::default(); 2];
     }
 
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {
-        if self.standing == 0 {
+        self.executions[trade.taker as usize] += 1;
+        if self.marks[mark(trade.price)] == 0 {
             return None;
         }
         let lots = trade.size.0 as f64;
         for wall in self.walls.iter_mut().flatten() {
-            if wall.side == trade.taker {
-                wall.executions = wall.executions.saturating_add(1);
-            } else if wall.price == trade.price {
+            if wall.side != trade.taker && wall.price == trade.price {
                 wall.traded += lots;
             }
         }
@@ -274,13 +313,13 @@ impl Detector for Layering {
     fn on_level(&mut self, change: &LevelChange) -> Option<Finding> {
         let growth = change.after.0.saturating_sub(change.before.0) as f64;
         if growth < 0.0 {
-            return if self.standing == 0 {
+            return if self.marks[mark(change.price)] == 0 {
                 None
             } else {
                 self.withdraw(change, -growth)
             };
         }
-        if growth >= WATCHED_SHARE * self.largest.at(change.at_ns.0) {
+        if growth >= self.watched_growth(change.at_ns) {
             self.place(change, growth);
         }
         None

@@ -20,10 +20,11 @@ use super::wash::{Wash, WashParameters};
 use super::{BASIS_POINTS, DetectorError};
 use crate::book::l2::L2Book;
 use crate::decode::DepthUpdate;
-use crate::units::{NS_PER_S, Side, SizeLots, TimestampNs};
+use crate::features::book::{self, TopLevels};
+use crate::units::{NS_PER_S, Side, TimestampNs};
 
-/// Levels a side whose size is the depth of the book.
-pub const DEPTH_LEVELS: usize = 20;
+/// Levels a side whose size is the depth of the book: as many as features look at.
+pub const DEPTH_LEVELS: usize = book::DEPTH;
 /// Changes farther from the touch are not looked at, in basis points: half of spot BTCUSDT's are.
 pub const NEAR_BP: i64 = 15;
 
@@ -167,11 +168,13 @@ impl MarketPanel {
     /// Takes a changed level near the touch.
     #[inline]
     pub fn on_level(&mut self, change: &LevelChange) -> Option<Announcement> {
-        let findings = [
-            self.stuffing.on_level(change),
-            self.layering.on_level(change),
-        ];
-        self.episodes.observe(findings, change.at_ns.0)
+        let flood = self.stuffing.on_level(change);
+        let layers = self.layering.on_level(change);
+        // Nearly every level is nothing: it must cost as much.
+        if flood.is_none() && layers.is_none() {
+            return None;
+        }
+        self.episodes.observe([flood, layers], change.at_ns.0)
     }
 
     /// Takes the book after an update.
@@ -198,12 +201,15 @@ impl MarketPanel {
                 continue;
             };
             let near_ticks = best.price.0 / (BASIS_POINTS as i64 / NEAR_BP);
+            let Ok(near_ticks) = u64::try_from(near_ticks) else {
+                continue;
+            };
             for level in levels {
                 let distance_ticks = match side {
                     Side::Buy => best.price.0.saturating_sub(level.price.0),
                     Side::Sell => level.price.0.saturating_sub(best.price.0),
                 };
-                if distance_ticks > near_ticks || distance_ticks < -near_ticks {
+                if distance_ticks.unsigned_abs() > near_ticks {
                     continue;
                 }
                 let before = book.size_at(side, level.price);
@@ -218,28 +224,23 @@ impl MarketPanel {
                     after: level.size,
                     distance_ticks,
                 };
-                told = told.or(self.on_level(&change));
+                if let Some(news) = self.on_level(&change) {
+                    told.get_or_insert(news);
+                }
             }
         }
         told
     }
 
-    /// Takes the book after an update was applied to it.
-    pub fn after_update(&mut self, book: &L2Book, at_ns: TimestampNs) -> Option<Announcement> {
-        let (bid, ask) = book.top()?;
-        let depth = |side| {
-            let sizes = book
-                .levels(side)
-                .take(DEPTH_LEVELS)
-                .map(|level| level.size.0);
-            SizeLots(sizes.fold(0, i64::saturating_add))
-        };
+    /// Takes the best levels of the book after an update was applied to it.
+    pub fn after_update(&mut self, top: &TopLevels, at_ns: TimestampNs) -> Option<Announcement> {
+        let (bid, ask) = top.touch()?;
         self.on_book(&BookSeen {
             at_ns,
             bid,
             ask,
-            bid_depth: depth(Side::Buy),
-            ask_depth: depth(Side::Sell),
+            bid_depth: top.bids.size(DEPTH_LEVELS),
+            ask_depth: top.asks.size(DEPTH_LEVELS),
         })
     }
 

@@ -70,7 +70,8 @@ impl StuffingParameters {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Bucket {
-    index: i64,
+    /// When the next one begins.
+    end_ns: i64,
     messages: u64,
     changes: u64,
     cancels: u64,
@@ -119,7 +120,10 @@ impl Stuffing {
         let moments = Moments::new(parameters.half_life_buckets);
         Ok(Self {
             parameters,
-            bucket: Bucket::default(),
+            bucket: Bucket {
+                end_ns: parameters.bucket_ns,
+                ..Bucket::default()
+            },
             messages: moments,
             churn: moments,
             per_trade: moments,
@@ -135,12 +139,18 @@ impl Stuffing {
     /// Closes the bucket if a later one has begun.
     #[inline]
     fn roll(&mut self, now: TimestampNs) -> Option<Finding> {
-        let index = now.0.div_euclid(self.parameters.bucket_ns);
-        if index <= self.bucket.index {
+        if now.0 < self.bucket.end_ns {
             return None;
         }
+        self.close(now)
+    }
+
+    #[cold]
+    fn close(&mut self, now: TimestampNs) -> Option<Finding> {
+        let bucket_ns = self.parameters.bucket_ns;
+        let begin_ns = now.0.saturating_sub(now.0.rem_euclid(bucket_ns));
         let next = Bucket {
-            index,
+            end_ns: begin_ns.saturating_add(bucket_ns),
             ..Bucket::default()
         };
         let closed = std::mem::replace(&mut self.bucket, next);

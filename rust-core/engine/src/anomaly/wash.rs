@@ -106,10 +106,10 @@ impl Wash {
     }
 
     fn follows(&self, exchange: &Exchange, trade: &TradeSeen) -> bool {
-        let distance_bp = log_ratio_bp(trade.price.0 as f64, exchange.price.0 as f64);
+        let distance_bp = || log_ratio_bp(trade.price.0 as f64, exchange.price.0 as f64);
         exchange.size == trade.size
             && exchange.last != trade.taker
-            && distance_bp.abs() <= self.parameters.max_distance_bp
+            && distance_bp().abs() <= self.parameters.max_distance_bp
             && trade.at_ns.0.saturating_sub(exchange.last_ns.0) <= self.parameters.max_pause_ns
     }
 }

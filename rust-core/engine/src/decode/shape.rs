@@ -26,6 +26,16 @@ fn low_bytes(count: usize) -> u128 {
     u128::MAX.unbounded_shr((TEXT_BYTES - count.min(TEXT_BYTES)) as u32 * u8::BITS)
 }
 
+/// Less than a whole chunk, at the end of a frame.
+#[cold]
+fn last_chunk(text: &[u8]) -> u128 {
+    let mut chunk = [0; TEXT_BYTES];
+    for (byte, last) in chunk.iter_mut().zip(text) {
+        *byte = *last;
+    }
+    u128::from_le_bytes(chunk)
+}
+
 /// The numbers of one instrument's prices or sizes.
 #[derive(Debug, Clone)]
 pub(super) struct Shapes {
@@ -54,7 +64,10 @@ impl Shapes {
     /// it, its shape is known and it lies on the grid.
     #[inline]
     pub(super) fn read(&mut self, text: &[u8]) -> Option<(i64, usize)> {
-        let chunk = u128::from_le_bytes(*text.first_chunk::<TEXT_BYTES>()?);
+        let chunk = match text.first_chunk::<TEXT_BYTES>() {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => last_chunk(text),
+        };
         // To guess the shape lets the processor go on to the text behind the number at once.
         let (units, length) = match self.latest.read(chunk) {
             Some(units) => (units, self.latest.length),

@@ -1,6 +1,6 @@
 //! What a book says about the next moment: spread, middle, microprice, imbalance and pressure.
 
-use super::order_flow::{Flow, gains};
+use super::order_flow::{Flow, FlowLevels, gains};
 use crate::book::l2::L2Book;
 use crate::decode::Level;
 use crate::units::{MAX_COUNT, PriceTicks, Side, SizeLots};
@@ -62,19 +62,21 @@ impl TopSide {
 
     /// The best [`DEPTH`] levels, best first.
     pub fn levels(&self) -> impl Iterator<Item = Level> + '_ {
-        (0..self.len()).filter_map(|index| self.level(index))
+        let (ranks, lots) = (&self.ranks[..self.len()], &self.lots[..self.len()]);
+        let levels = ranks.iter().zip(lots);
+        levels.map(|(rank, lots)| level(self.side, *rank, *lots))
     }
 
     /// The best level.
     #[inline]
     pub fn best(&self) -> Option<Level> {
-        self.level(0)
+        (self.len > 0).then(|| level(self.side, self.ranks[0], self.lots[0]))
     }
 
-    /// Rank and lots of the level at a depth, counted from 0.
+    /// The levels that order flow is measured by.
     #[inline]
-    pub(super) fn at(&self, index: usize) -> Option<(i64, i64)> {
-        (index < self.len()).then(|| (self.ranks[index], self.lots[index]))
+    fn flow_levels(&self) -> FlowLevels {
+        FlowLevels::of(self.len, &self.ranks, &self.lots)
     }
 
     /// The size within the best `depth` levels; all of it where the side is shorter.
@@ -96,33 +98,28 @@ impl TopSide {
         }
     }
 
+    /// The levels from the first on that can change what is kept.
     #[inline]
-    fn level(&self, index: usize) -> Option<Level> {
-        let (rank, lots) = self.at(index)?;
-        let (price, size) = (PriceTicks(ranked(self.side, rank)), SizeLots(lots));
-        Some(Level { price, size })
-    }
-
-    /// True if a change of these levels can change what is kept.
-    #[inline]
-    fn is_touched_by(&self, changed: &[Level]) -> bool {
+    fn touching<'a>(&self, changed: &'a [Level]) -> &'a [Level] {
         if self.is_whole || self.len == 0 {
-            return !changed.is_empty();
+            return changed;
         }
         let last = self.ranks[self.len - 1];
-        changed
+        let first = changed
             .iter()
-            .any(|level| ranked(self.side, level.price.0) >= last)
+            .position(|level| ranked(self.side, level.price.0) >= last);
+        first.map_or(&[], |first| &changed[first..])
     }
 
     /// Follows a side of a book in which exactly these levels have been set, in this order, and tells what the
     /// side gained; None if none of the best [`DEPTH`] has changed.
     #[inline]
     fn follow(&mut self, book: &L2Book, changed: &[Level]) -> Option<Flow> {
-        if !self.is_touched_by(changed) {
+        let changed = self.touching(changed);
+        if changed.is_empty() {
             return None;
         }
-        let previous = *self;
+        let previous = self.flow_levels();
         let mut first = DEPTH;
         for level in changed {
             if self.len == 0 && !self.is_whole {
@@ -139,7 +136,7 @@ impl TopSide {
             return None;
         }
         self.sum(first);
-        Some(gains(&previous, self, first))
+        Some(gains(&previous, &self.flow_levels(), first))
     }
 
     /// True if there are levels in the book that are kept no longer, or kept ones that are not there: a venue
@@ -206,20 +203,35 @@ impl TopSide {
     /// Sums anew from a place on, before which nothing has changed.
     #[inline]
     fn sum(&mut self, from: usize) {
-        let best = self.ranks[0];
+        let best = self.ranks[0] as f64;
         // At a price of zero there are no basis points: only the best level counts then.
-        let half_ticks = ((best as f64).abs() * (PRESSURE_HALF_BPS / BASIS_POINTS)).max(1e-9);
+        let half_ticks = (best.abs() * (PRESSURE_HALF_BPS / BASIS_POINTS)).max(1e-9);
         let (mut lots, mut weighted) = match from {
             0 => (0, 0.0),
             _ => (self.sums[from - 1], self.weighted_sums[from - 1]),
         };
-        for index in from..self.len() {
-            let distance = best.saturating_sub(self.ranks[index]) as f64;
-            lots += self.lots[index];
-            weighted += self.lots[index] as f64 * half_ticks / (half_ticks + distance);
-            self.sums[index] = lots;
-            self.weighted_sums[index] = weighted;
+        let changed = from..self.len().max(from);
+        let levels = self.ranks[changed.clone()]
+            .iter()
+            .zip(&self.lots[changed.clone()]);
+        let sums = self.sums[changed.clone()]
+            .iter_mut()
+            .zip(&mut self.weighted_sums[changed]);
+        for ((rank, level_lots), (sum, weighted_sum)) in levels.zip(sums) {
+            let distance = best - *rank as f64;
+            lots += level_lots;
+            weighted += *level_lots as f64 * half_ticks / (half_ticks + distance);
+            *sum = lots;
+            *weighted_sum = weighted;
         }
+    }
+}
+
+#[inline]
+fn level(side: Side, rank: i64, lots: i64) -> Level {
+    Level {
+        price: PriceTicks(ranked(side, rank)),
+        size: SizeLots(lots),
     }
 }
 

@@ -11,14 +11,13 @@
 //! The imbalance is the gain of the bids less the gain of the asks. Where a venue sends many changes in one
 //! update, the flow is that between the states it shows; what cancelled out in between is not known.
 
-use std::cmp::Ordering;
-
-use super::book::TopSide;
 use super::decay::DecayedSums;
 use crate::units::TimestampNs;
 
 /// Depths, in levels a side, over which the flow is summed.
 pub const FLOW_DEPTHS: [usize; 3] = [1, 5, 10];
+
+const FLOW_LEVELS: usize = FLOW_DEPTHS[FLOW_DEPTHS.len() - 1];
 
 /// Lots of flow within each of [`FLOW_DEPTHS`].
 pub type Flow = [f64; FLOW_DEPTHS.len()];
@@ -61,30 +60,50 @@ impl OrderFlow {
     }
 }
 
+/// The levels of a side that flow is measured by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FlowLevels {
+    ranks: [i64; FLOW_LEVELS],
+    lots: [i64; FLOW_LEVELS],
+}
+
+impl FlowLevels {
+    /// The first of `len` levels. One that is not there is worse than any, and without size.
+    #[inline]
+    pub(super) fn of<const KEPT: usize>(
+        len: usize,
+        all_ranks: &[i64; KEPT],
+        all_lots: &[i64; KEPT],
+    ) -> Self {
+        let mut ranks: [i64; FLOW_LEVELS] = std::array::from_fn(|index| all_ranks[index]);
+        let mut lots: [i64; FLOW_LEVELS] = std::array::from_fn(|index| all_lots[index]);
+        if len < FLOW_LEVELS {
+            ranks[len..].fill(i64::MIN);
+            lots[len..].fill(0);
+        }
+        Self { ranks, lots }
+    }
+}
+
 /// What a side gained from one state to the next, which differ from the level `from` on only.
 #[inline]
-pub(super) fn gains(previous: &TopSide, next: &TopSide, from: usize) -> Flow {
+pub(super) fn gains(previous: &FlowLevels, next: &FlowLevels, from: usize) -> Flow {
     let (mut total, mut begin) = (0, from);
     FLOW_DEPTHS.map(|end| {
         for index in begin..end {
-            total += gain(previous.at(index), next.at(index));
+            let (old_rank, rank) = (previous.ranks[index], next.ranks[index]);
+            total += if rank >= old_rank {
+                next.lots[index]
+            } else {
+                0
+            };
+            total -= if rank <= old_rank {
+                previous.lots[index]
+            } else {
+                0
+            };
         }
         begin = end.max(from);
         total as f64
     })
-}
-
-/// What a level, (rank, lots), gained; one that is not there is worse than any, and without size.
-#[inline]
-fn gain(before: Option<(i64, i64)>, after: Option<(i64, i64)>) -> i64 {
-    match (before, after) {
-        (Some((old_rank, old_lots)), Some((rank, lots))) => match rank.cmp(&old_rank) {
-            Ordering::Less => -old_lots,
-            Ordering::Equal => lots - old_lots,
-            Ordering::Greater => lots,
-        },
-        (Some((_, lots)), None) => -lots,
-        (None, Some((_, lots))) => lots,
-        (None, None) => 0,
-    }
 }

@@ -196,10 +196,6 @@ impl Market {
             tell(&mut self.alerts, told);
         }
         let outcome = self.book.on_update(update);
-        if let (UpdateOutcome::Applied, Some(book)) = (outcome, self.book.book()) {
-            let told = self.panel.after_update(book, update.event_ns);
-            tell(&mut self.alerts, told);
-        }
         if outcome == UpdateOutcome::Stale {
             self.counts.stale += 1; // it is no sign that the book is up to date
         } else {
@@ -218,6 +214,10 @@ impl Market {
                 self.features
                     .on_update(book, bids, asks, self.last_event_ns);
             }
+        }
+        if let (UpdateOutcome::Applied, Some(top)) = (outcome, self.features.top()) {
+            let told = self.panel.after_update(top, update.event_ns);
+            tell(&mut self.alerts, told);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::candle::{Candle, CandleError};
 use crate::decode::venue::{Venue, VenueDecoder};
 use crate::decode::{BookTicker, DecodeError, Event, Level, Message, Trade};
 use crate::decode::{binance, bitstamp, bybit, coinbase, kraken, okx};
-use crate::features::book::BookFeatures;
+use crate::features::book::{BookFeatures, TopLevels};
 use crate::features::vector::FEATURE_COUNT;
 use crate::tape::TradeOutcome;
 use crate::units::TimestampNs;
@@ -282,6 +282,11 @@ impl MarketFeed {
     /// The newest ticker.
     pub fn book_ticker(&self) -> Option<BookTicker> {
         self.market.ticker
+    }
+
+    /// The best levels of the book, which are at hand; None if it is not valid.
+    pub fn top_levels(&self) -> Option<&TopLevels> {
+        self.market.features.top()
     }
 
     /// Features of the book; None if it is not valid or a side is empty.

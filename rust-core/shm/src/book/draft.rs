@@ -63,6 +63,11 @@ impl BookDraft {
         self.shape.depth()
     }
 
+    /// True if there is room for a feature.
+    pub fn has_features(&self) -> bool {
+        self.shape.features_at() < self.words.len()
+    }
+
     /// Says how trustworthy the book is.
     pub fn set_health(&mut self, health: &Health) {
         self.words[field::FLAGS] |= if health.is_valid { flag::VALID } else { 0 };

@@ -1,8 +1,8 @@
 //! Many events at once: rows of integers, or a venue's bytes. What came before a failure stays applied.
 
 use super::{L3Book, L3Error};
-use crate::decode::order::{OrderEvent, OrderId, UnitsPerTick};
-use crate::decode::{DecodeError, itch, lobster};
+use crate::decode::order::{OrderId, UnitsPerTick};
+use crate::decode::{DecodeError, Level, itch, lobster};
 use crate::units::{PriceTicks, Side, SizeLots};
 
 /// An event as integers: kind, order id, new order id, side, price in ticks, size in lots.
@@ -83,35 +83,6 @@ pub struct LobsterOptions {
 }
 
 #[inline]
-fn event(row: &Row) -> Result<OrderEvent, RowError> {
-    let [kind, id, new_id, bid_or_ask, ticks, lots] = *row;
-    let (price, size) = (PriceTicks(ticks), SizeLots(lots));
-    if kind == 6 {
-        return Ok(OrderEvent::HiddenExecution);
-    }
-    let id = order_id(id)?;
-    Ok(match kind {
-        0 => OrderEvent::Add {
-            id,
-            side: row_side(bid_or_ask)?,
-            price,
-            size,
-        },
-        1 => OrderEvent::Cancel { id },
-        2 => OrderEvent::Reduce { id, size },
-        3 => OrderEvent::Execute { id, size },
-        4 => OrderEvent::Replace {
-            id,
-            new_id: order_id(new_id)?,
-            price,
-            size,
-        },
-        5 => OrderEvent::Amend { id, price, size },
-        other => return Err(RowError::Kind(other)),
-    })
-}
-
-#[inline]
 fn row_side(side: i64) -> Result<Side, RowError> {
     match side {
         0 => Ok(Side::Buy),
@@ -134,11 +105,40 @@ impl L3Book {
     /// The first row that is no event or does not fit; those before it stay applied.
     pub fn apply_rows(&mut self, rows: &[Row]) -> Result<usize, BatchError> {
         for (index, row) in rows.iter().enumerate() {
-            let failed = |problem| error("row", index, problem);
-            let event = event(row).map_err(|error| failed(error.into()))?;
-            self.apply(&event).map_err(|error| failed(error.into()))?;
+            self.apply_row(row)
+                .map_err(|problem| error("row", index, problem))?;
         }
         Ok(rows.len())
+    }
+
+    #[inline]
+    fn apply_row(&mut self, row: &Row) -> Result<(), BatchProblem> {
+        let [kind, id, new_id, bid_or_ask, ticks, lots] = *row;
+        let size = SizeLots(lots);
+        let at = Level {
+            price: PriceTicks(ticks),
+            size,
+        };
+        if kind == 6 {
+            return Ok(());
+        }
+        let id = order_id(id)?;
+        match kind {
+            0 => self.add(id, row_side(bid_or_ask)?, at)?,
+            1 => {
+                self.cancel(id)?;
+            }
+            2 => {
+                self.reduce(id, size)?;
+            }
+            3 => {
+                self.execute(id, size)?;
+            }
+            4 => self.replace(id, order_id(new_id)?, at)?,
+            5 => self.amend(id, at)?,
+            other => return Err(RowError::Kind(other).into()),
+        }
+        Ok(())
     }
 
     /// Applies length-prefixed ITCH messages of one instrument, or of all as if they were one; returns how many
