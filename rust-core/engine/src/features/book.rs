@@ -104,10 +104,11 @@ impl TopSide {
         if self.is_whole || self.len == 0 {
             return changed;
         }
-        let last = self.ranks[self.len - 1];
-        let first = changed
-            .iter()
-            .position(|level| ranked(self.side, level.price.0) >= last);
+        let worst = PriceTicks(ranked(self.side, self.ranks[self.len - 1]));
+        let first = match self.side {
+            Side::Buy => changed.iter().position(|level| level.price >= worst),
+            Side::Sell => changed.iter().position(|level| level.price <= worst),
+        };
         first.map_or(&[], |first| &changed[first..])
     }
 
@@ -121,12 +122,13 @@ impl TopSide {
         }
         let previous = self.flow_levels();
         let mut first = DEPTH;
-        for level in changed {
-            if self.len == 0 && !self.is_whole {
-                break;
-            }
+        let mut rest = changed;
+        while let Some((level, behind)) = rest.split_first()
+            && (self.len > 0 || self.is_whole)
+        {
             let lots = level.size.0.clamp(0, MAX_COUNT);
             first = first.min(self.set(ranked(self.side, level.price.0), lots));
+            rest = self.touching(behind);
         }
         if self.is_stale(book) {
             self.read(book);
