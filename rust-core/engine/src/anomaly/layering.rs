@@ -172,7 +172,9 @@ impl Layering {
         if !near.contains(&distance_bp) {
             return;
         }
-        let slot = self.find(change).unwrap_or_else(|| self.free_slot());
+        let may_stand = self.marks[mark(change.price)] > 0;
+        let known = may_stand.then(|| self.find(change)).flatten();
+        let slot = known.unwrap_or_else(|| self.free_slot());
         self.take_away(slot);
         self.marks[mark(change.price)] += 1;
         self.walls[slot] = Some(Wall {
