@@ -6,8 +6,10 @@ import pytest
 from tests.ingestion.test_feed import SETTINGS, Session
 from tests.ingestion.venue_script import BTC
 
+from openoutcry.domain.errors import ConfigurationError
 from openoutcry.ingestion.books import RETRY_INTERVAL_NS, PublishedBooks
-from openoutcry.native import BookPublisher, BookReader
+from openoutcry.ingestion.settings import BookSettings
+from openoutcry.native import BookPublisher, BookReader, MarketFeed
 
 DEPTH = 5
 
@@ -22,6 +24,15 @@ def books(folder):
     made = PublishedBooks(folder, BTC.venue, [BTC.symbol], DEPTH)
     yield made
     made.close()
+
+
+def new_core():
+    return MarketFeed(
+        symbol=BTC.venue_symbol,
+        price_tick=BTC.price_tick,
+        size_step=BTC.size_step,
+        candle_interval_ns=1_000_000_000,
+    )
 
 
 def look(folder):
@@ -65,6 +76,17 @@ def test_one_that_cannot_be_made_is_tried_again_later_and_stops_nobody(folder, b
     assert BookReader(folder=folder, venue=BTC.venue).instruments == [BTC.symbol]
 
 
+def test_a_publisher_that_fails_is_made_anew_and_stops_nobody(folder, books, caplog):
+    books.keep(0)
+    books._publisher.close()
+    books.publish(BTC.symbol, new_core(), 1)
+    assert "published anew" in caplog.text
+    books.publish(BTC.symbol, new_core(), 2)  # nowhere until the next attempt
+    books.keep(RETRY_INTERVAL_NS)
+    books.publish(BTC.symbol, new_core(), 3)
+    assert look(folder)["published_ns"] == 3
+
+
 def test_nothing_is_left_at_the_end(folder, books):
     books.keep(0)
     reader = BookReader(folder=folder, venue=BTC.venue)
@@ -73,3 +95,8 @@ def test_nothing_is_left_at_the_end(folder, books):
     assert not folder.exists()
     books.keep(RETRY_INTERVAL_NS)
     assert not folder.exists()
+
+
+def test_a_folder_that_depends_on_where_one_stands_is_refused():
+    with pytest.raises(ConfigurationError, match=r"books\.dir is 'books'; give an absolute path"):
+        BookSettings(dir="books")

@@ -31,8 +31,14 @@ class PublishedBooks:
 
     def publish(self, symbol: str, core: MarketFeed, now_ns: TimestampNs) -> None:
         """Show what a feed's core knows now."""
-        if self._publisher is not None:
+        if self._publisher is None:
+            return
+        try:
             self._publisher.publish(self._indices[symbol], core, now_ns)
+        except (OSError, ValueError, CoreError) as error:
+            log.warning("the books of %s are published anew: %s", self._venue, error)
+            self._publisher.close()
+            self._publisher = None
 
     def keep(self, monotonic_ns: int) -> None:
         """To be called regularly, in a quiet market too: make the segment, say that its writer lives."""

@@ -1,5 +1,6 @@
 """What a live feed is of, and when its data counts as stale."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -21,6 +22,12 @@ class BookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     publish: bool = True
     depth: Annotated[int, msgspec.Meta(ge=1, le=MAX_PUBLISHED_LEVELS)] = 20
     dir: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dir and not Path(self.dir).is_absolute():
+            raise ConfigurationError(
+                f"books.dir is {self.dir!r}; give an absolute path, which is the same for every process"
+            )
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
