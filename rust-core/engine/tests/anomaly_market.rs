@@ -247,6 +247,25 @@ fn what_leaves_the_book_as_it_was_is_counted_unless_ids_count_it() {
     );
 }
 
+#[test]
+fn touches_told_while_there_is_no_book_are_not_counted() {
+    let mut stuffing = Stuffing::new(StuffingParameters::default()).expect("in range");
+    let mut lossy = stuffing.clone();
+    lossy.on_messages(1_000_000);
+    for at in 0..200 {
+        if at == 150 {
+            lossy.on_book_lost();
+            lossy.on_messages(1_000_000);
+            stuffing.on_book_lost();
+        }
+        let row = change(at * 100, Side::Buy, 1, 10 * (at % 2), 10 * ((at + 1) % 2));
+        assert_eq!(lossy.on_level(&row), stuffing.on_level(&row));
+        stuffing.on_messages(60);
+        lossy.on_messages(60);
+    }
+    assert_eq!(format!("{lossy:?}"), format!("{stuffing:?}"));
+}
+
 /// Market makers move levels of up to 20 lots; then a level of `lots` comes, and goes after `life_ms`.
 fn wall(lots: i64, life_ms: i64, executions: i64, traded: i64) -> Vec<Cause> {
     wall_by(

@@ -235,7 +235,7 @@ impl Detector for Ignition {
     }
 
     fn on_trades_lost(&mut self) {
-        (self.run, self.ignited, self.last_price) = (None, None, None);
+        (self.runs, self.ignited, self.last_price) = ([None; 2], None, None);
     }
 
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {

@@ -137,6 +137,10 @@ impl Stuffing {
     /// after its levels, which close the bucket before.
     #[inline]
     pub fn on_messages(&mut self, messages: u64) {
+        // Without a level there is no bucket yet: touches go on while the book is asked for.
+        if self.bucket.end_ns <= self.parameters.bucket_ns {
+            return;
+        }
         self.bucket.messages = self.bucket.messages.saturating_add(messages);
     }
 
