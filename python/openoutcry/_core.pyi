@@ -69,7 +69,7 @@ class MarketFeed:
         depth: int | None = None,
         resume_trade_id: int = 0,
         anomaly_window: int = 120,
-        anomaly_threshold: float = 6.0,
+        anomaly_threshold: float = 8.0,
         vpin_bucket_lots: int | None = None,
     ) -> Self: ...
     def apply(self, frame: bytes, received_ns: int) -> Literal["depth", "trade", "book_ticker", "unknown"]:
@@ -653,7 +653,7 @@ class AnomalyPanel:
     are an anomaly. The other detectors' parameters are the core's. Times are the venue's.
     """
 
-    def __new__(cls, *, window: int = 120, threshold: float = 6.0) -> Self: ...
+    def __new__(cls, *, window: int = 120, threshold: float = 8.0) -> Self: ...
     def on_trade(self, at_ns: int, price_ticks: int, size_lots: int, taker: _Side) -> None:
         """Take a trade; `taker` is the taker's side."""
     def on_level(

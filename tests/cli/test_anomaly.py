@@ -40,6 +40,33 @@ def test_people_get_a_table(oo, series):
     assert "2024-01-01T0700Z" in answer.out
 
 
+def test_a_plot_is_one_file_with_a_mark_at_each_alarm(oo, series, tmp_path):
+    plot = tmp_path / "plot.html"
+    answer = oo("anomaly", series, "--column", "price", "--time-column", "when", "--plot", plot)
+    assert answer.code == 0
+    page = plot.read_text()
+    assert page.count('class="mark"') == 1
+    assert "2024-01-01T0700Z" in page
+    assert "1000 values, alarms: 1" in page
+    assert "<script" not in page
+
+
+def test_a_plot_escapes_what_the_file_says(oo, tmp_path):
+    path, plot = tmp_path / "sly.csv", tmp_path / "plot.html"
+    path.write_text("<b>v,t\n" + "\n".join(f"{row % 3 + 90 * (row == 300)},<i>" for row in range(400)))
+    assert oo("anomaly", path, "--column", "<b>v", "--time-column", "t", "--plot", plot).code == 0
+    page = plot.read_text()
+    assert 'class="mark"' in page
+    assert "<b>" not in page
+    assert "<i>" not in page
+
+
+def test_a_plot_that_cannot_be_written_is_said(oo, series, tmp_path):
+    answer = oo("anomaly", series, "--column", "price", "--plot", tmp_path / "none" / "plot.html")
+    assert answer.code == 2
+    assert "cannot be written" in answer.err
+
+
 def test_a_calm_series_has_no_alarm(oo, tmp_path):
     path = tmp_path / "calm.csv"
     path.write_text("v\n" + "\n".join(str(math.sin(row)) for row in range(500)))

@@ -1,6 +1,7 @@
-"""Charts as inline SVG: candles with our fills, and the equity curve."""
+"""Charts as inline SVG: candles with our fills, the equity curve, and a series of numbers with marks."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from itertools import pairwise
 from typing import Final
 
@@ -64,6 +65,28 @@ def equity_chart(curve: EquityCurve) -> str:
         )
         shapes.append(f'<polyline class="{kind}" points="{line}"/>')
     return _svg(shapes, "Profit before fees and after fees")
+
+
+def series_chart(values: Sequence[float], marks: Sequence[tuple[int, str]]) -> str:
+    """The values as a band from the lowest to the highest of each pixel; a labelled mark at each index."""
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    x = _scale(0, len(values) - 1, LEFT, WIDTH - MARGIN)
+    y = _scale(low, high, HEIGHT - MARGIN, MARGIN)
+    stride = -(-len(values) // (WIDTH - LEFT - MARGIN))
+    line = []
+    for start in range(0, len(values), stride):
+        run = values[start : start + stride]
+        line += [f"{x(start):.1f},{y(value):.1f}" for value in dict.fromkeys((min(run), max(run)))]
+    shapes = _axis(y, low, high, lambda value: f"{value:.6g}")
+    shapes.append(f'<polyline class="after" points="{" ".join(line)}"/>')
+    shapes += [
+        f'<path class="mark" d="M{x(at):.1f} {MARGIN}V{HEIGHT - MARGIN}">'
+        f"<title>{escape(label)}</title></path>"
+        for at, label in marks
+    ]
+    return _svg(shapes, "Values and alarms")
 
 
 def _svg(shapes: Sequence[str], title: str) -> str:

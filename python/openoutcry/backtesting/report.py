@@ -36,9 +36,17 @@ def write_report(run_dir: Path, summary: Mapping[str, Any] | None = None) -> Pat
     """
     run = read_run(run_dir)
     curves = curves_of(run)
-    path = run.paths.report
+    return write_page(run.paths.report, render(run, curves, summary or summary_of(run, curves)))
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Write an HTML file and return its path.
+
+    Raises:
+        InvalidInputError: the file cannot be written.
+    """
     try:
-        path.write_text(render(run, curves, summary or summary_of(run, curves)), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be written ({error}); check permissions and free space"
@@ -46,25 +54,32 @@ def write_report(run_dir: Path, summary: Mapping[str, Any] | None = None) -> Pat
     return path
 
 
+def page(title: str, verdict: str, sections: Sequence[str], *, is_bad: bool) -> str:
+    """A page of sections, which are HTML; title and verdict are text and are escaped."""
+    template = resources.files("openoutcry.backtesting").joinpath("templates/report.html").read_text("utf-8")
+    return Template(template).substitute(
+        title=escape(title),
+        verdict=escape(verdict),
+        mood="bad" if is_bad else "",
+        sections="\n".join(sections),
+    )
+
+
 def render(run: RunJournals, curves: Mapping[str, EquityCurve], summary: Mapping[str, Any]) -> str:
     """The report as text. Whatever comes from a journal or a venue is escaped."""
-    template = resources.files("openoutcry.backtesting").joinpath("templates/report.html").read_text("utf-8")
     sections = [
-        _table("Summary", (), headline(summary)),
+        html_table("Summary", (), headline(summary)),
         *(_market(run, curve) for curve in curves.values()),
-        _table("Trades", _TRADE_COLUMNS, _trades(run)),
-        _table("Costs", ("", "amount"), _costs(summary)),
-        _table("Refused intents", ("check", "limit", "value", "time (UTC)"), _refusals(run)),
-        _table("Faults and alerts", ("time (UTC)", "what", "detail"), _faults(run)),
-        _table("Latencies (upper bounds, µs)", ("hop", "count", "p50", "p99"), _latencies(summary)),
-        _table("This run", (), _provenance(run)),
-        _table("Settings", (), _flat(run.record.settings)),
+        html_table("Trades", _TRADE_COLUMNS, _trades(run)),
+        html_table("Costs", ("", "amount"), _costs(summary)),
+        html_table("Refused intents", ("check", "limit", "value", "time (UTC)"), _refusals(run)),
+        html_table("Faults and alerts", ("time (UTC)", "what", "detail"), _faults(run)),
+        html_table("Latencies (upper bounds, µs)", ("hop", "count", "p50", "p99"), _latencies(summary)),
+        html_table("This run", (), _provenance(run)),
+        html_table("Settings", (), _flat(run.record.settings)),
     ]
-    return Template(template).substitute(
-        title=escape(f"Run {run.record.run_id}"),
-        verdict=escape(summary["verdict"]),
-        mood="bad" if summary["unreconciled"] else "",
-        sections="\n".join(sections),
+    return page(
+        f"Run {run.record.run_id}", summary["verdict"], sections, is_bad=bool(summary["unreconciled"])
     )
 
 
@@ -159,7 +174,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterable[Row]:
             yield f"{prefix}{key}", msgspec.json.encode(value).decode()
 
 
-def _table(title: str, head: Sequence[str], rows: Iterable[Row]) -> str:
+def html_table(title: str, head: Sequence[str], rows: Iterable[Row]) -> str:
     """A section with a table; says so if there is nothing, or more than is shown."""
     listed = list(rows)
     if not listed:
@@ -169,7 +184,7 @@ def _table(title: str, head: Sequence[str], rows: Iterable[Row]) -> str:
         f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in listed[:MAX_ROWS]
     )
     left = len(listed) - MAX_ROWS
-    more = f'<p class="dim">{left} more are in the journals.</p>' if left > 0 else ""
+    more = f'<p class="dim">{left} more are not shown.</p>' if left > 0 else ""
     return f"<h2>{escape(title)}</h2><table><tr>{heading}</tr>{body}</table>{more}"
 
 

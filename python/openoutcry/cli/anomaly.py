@@ -50,6 +50,12 @@ class BadFileError(click.ClickException):
     show_default=True,
     help="Rows after an alarm without another.",
 )
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="Write a chart of the values and their alarms, one file that needs nothing else.",
+)
 @json_option
 def anomaly(
     *,
@@ -59,6 +65,7 @@ def anomaly(
     window: int,
     threshold: float,
     suppression: int,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Judge the numbers in a column of a CSV FILE, one after the other, and list the alarms.
@@ -74,8 +81,11 @@ def anomaly(
         )
     except ValueError as error:  # NaN is in every range of click's
         raise click.UsageError(str(error)) from error
+    seen = None if plot is None else array("d")
     with _progress(file, is_shown=not as_json) as advance:
-        alarms = list(_alarms(panel, file, column, time_column, advance))
+        alarms = list(_alarms(panel, _chunks(file, column, time_column, advance), seen))
+    if plot is not None and seen is not None:
+        _write_plot(plot, f"{column} of {file.name}", seen, alarms)
     if as_json:
         put_json({"file": file, "column": column, "rows": panel.rows, "alarms": alarms})
     else:
@@ -84,12 +94,13 @@ def anomaly(
 
 def _alarms(
     panel: "SeriesPanel",
-    file: Path,
-    column: str,
-    time_column: str | None,
-    advance: Callable[[int], None],
+    chunks: Iterator[tuple["array[float]", list[str], list[int]]],
+    seen: "array[float] | None",
 ) -> Iterator[dict[str, object]]:
-    for values, times, lines in _chunks(file, column, time_column, advance):
+    """The alarms; all values are put into `seen`, if it is wanted."""
+    for values, times, lines in chunks:
+        if seen is not None:
+            seen.extend(values)
         first = panel.rows
         for row, cause, score, evidence in panel.alarms(values):
             at = row - first
@@ -175,6 +186,22 @@ def _progress(file: Path, *, is_shown: bool) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(file.name, total=size)
         yield lambda done: bar.update(task, completed=done)
+
+
+def _write_plot(path: Path, title: str, values: "array[float]", alarms: list[dict[str, object]]) -> None:
+    from openoutcry.backtesting.charts import series_chart  # noqa: PLC0415  --help needs none of it
+    from openoutcry.backtesting.report import html_table, page, write_page  # noqa: PLC0415
+
+    columns = ("row", "time", "value", "score", "cause", "evidence")
+    rows = [tuple(alarm[name] for name in columns) for alarm in alarms]
+    marks = [
+        (int(str(alarm["row"])) - 1, f"row {alarm['row']} {alarm['time']}: {alarm['evidence']}")
+        for alarm in alarms
+    ]
+    sections = [series_chart(values, marks), html_table("Alarms", columns, rows)]
+    write_page(
+        path, page(title, f"{len(values)} values, alarms: {len(alarms)}", sections, is_bad=bool(alarms))
+    )
 
 
 def _show(alarms: list[dict[str, object]], rows: int, column: str, *, has_time: bool) -> None:

@@ -44,7 +44,8 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     window_ticks: int = 32_768
     history_candles: int = 2_000
     anomaly_window: int = 120
-    anomaly_threshold: float = 6.0
+    # Robust deviations of a second's return that are an alarm by themselves; half of them support others.
+    anomaly_threshold: float = 8.0
     screen_levels: int = 10
     # Repair: a snapshot or a page of missing trades is asked for again after a doubling wait. When the
     # attempts are used up, the feed ends with the venue's error.

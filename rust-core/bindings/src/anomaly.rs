@@ -64,7 +64,7 @@ pub(crate) struct AnomalyPanel {
 )]
 impl AnomalyPanel {
     #[new]
-    #[pyo3(signature = (*, window = 120, threshold = 6.0))]
+    #[pyo3(signature = (*, window = 120, threshold = 8.0))]
     fn new(window: usize, threshold: f64) -> Result<Self, Error> {
         let parameters = PanelParameters {
             return_window: window,

@@ -40,7 +40,7 @@ impl MarketFeed {
     #[new]
     #[pyo3(signature = (*, venue = "binance", product = "spot", symbol, price_tick, size_step,
         candle_interval_ns = None, candle_rule = "time", candle_size = None, window_ticks = 32768, depth = None,
-        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 6.0, vpin_bucket_lots = None))]
+        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 8.0, vpin_bucket_lots = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
         venue: &str,

@@ -15,7 +15,8 @@ use openoutcry_engine::anomaly::observation::{
 use openoutcry_engine::anomaly::panel::{MarketPanel, PanelParameters};
 use openoutcry_engine::anomaly::stuffing::{Stuffing, StuffingParameters};
 use openoutcry_engine::anomaly::wash::{Wash, WashParameters};
-use openoutcry_engine::decode::Level;
+use openoutcry_engine::book::l2::L2Book;
+use openoutcry_engine::decode::{DepthUpdate, Level};
 use openoutcry_engine::random::Random;
 use openoutcry_engine::units::{NS_PER_MS, NS_PER_S, PriceTicks, Side, SizeLots, TimestampNs};
 use proptest::prelude::*;
@@ -170,13 +171,13 @@ fn stuffing(churning: bool) -> Vec<Cause> {
     for at in 0..600 {
         let is_flood = (500..510).contains(&at);
         let messages = if is_flood { 1_000 } else { 60 };
-        stuffing.on_messages(messages);
         // What was put there is gone again before the update, or stays.
         let changes = if is_flood && !churning { messages } else { 30 };
         for number in 0..changes as i64 {
             let (before, after) = if number % 2 == 0 { (0, 10) } else { (10, 0) };
             found.push(stuffing.on_level(&change(at * 100, Side::Buy, number % 50, before, after)));
         }
+        stuffing.on_messages(messages);
     }
     causes(found)
 }
@@ -192,9 +193,98 @@ fn a_flood_that_leaves_no_trace_is_stuffing_and_one_that_moves_the_book_is_not()
     assert_eq!(stuffing(false), []);
 }
 
+/// Updates that change twenty levels. For a second each also tells levels as they were before, and between them
+/// come new touches.
+fn told_unchanged(levels: i64, touches: u32, counts_messages: bool) -> Vec<Cause> {
+    let parameters = PanelParameters {
+        counts_messages,
+        ..PanelParameters::default()
+    };
+    let mut panel = MarketPanel::new(&parameters).expect("in range");
+    let mut book = L2Book::new(4_096);
+    let level = |price, lots| Level {
+        price: PriceTicks(price),
+        size: SizeLots(lots),
+    };
+    book.set(Side::Buy, level(MID, 1));
+    book.set(Side::Sell, level(MID + 1, 1));
+    let mut found = Vec::new();
+    for at in 0..600_i64 {
+        let is_flood = (500..510).contains(&at);
+        let lots = |price| if price < 20 { 1 + (at + price) % 2 } else { 0 };
+        let prices = 0..20 + if is_flood { levels } else { 2 };
+        let update = DepthUpdate {
+            event_ns: ms(at * 100),
+            first_id: at + 1,
+            last_id: at + 1,
+            previous_id: at,
+            bids: prices
+                .map(|price| level(MID - 1 - price, lots(price)))
+                .collect(),
+            ..DepthUpdate::default()
+        };
+        for _ in 0..if is_flood { touches } else { 2 } {
+            panel.on_touch();
+        }
+        let told = panel.before_update(&book, &update);
+        found.extend(told.map(|told| told.leading.cause));
+        for level in &update.bids {
+            book.set(Side::Buy, *level);
+        }
+    }
+    found
+}
+
+#[test]
+fn what_leaves_the_book_as_it_was_is_counted_unless_ids_count_it() {
+    assert_eq!(told_unchanged(1_000, 2, false), [Cause::QuoteStuffing]);
+    assert_eq!(told_unchanged(2, 2_000, false), [Cause::QuoteStuffing]);
+    assert_eq!(told_unchanged(2, 2, false), []);
+    assert_eq!(
+        told_unchanged(1_000, 2_000, true),
+        [],
+        "the ids say that there was one"
+    );
+}
+
+#[test]
+fn touches_told_while_there_is_no_book_are_not_counted() {
+    let mut stuffing = Stuffing::new(StuffingParameters::default()).expect("in range");
+    let mut lossy = stuffing.clone();
+    lossy.on_messages(1_000_000);
+    for at in 0..200 {
+        if at == 150 {
+            lossy.on_book_lost();
+            lossy.on_messages(1_000_000);
+            stuffing.on_book_lost();
+        }
+        let row = change(at * 100, Side::Buy, 1, 10 * (at % 2), 10 * ((at + 1) % 2));
+        assert_eq!(lossy.on_level(&row), stuffing.on_level(&row));
+        stuffing.on_messages(60);
+        lossy.on_messages(60);
+    }
+    assert_eq!(format!("{lossy:?}"), format!("{stuffing:?}"));
+}
+
 /// Market makers move levels of up to 20 lots; then a level of `lots` comes, and goes after `life_ms`.
 fn wall(lots: i64, life_ms: i64, executions: i64, traded: i64) -> Vec<Cause> {
-    let mut layering = Layering::new(LayeringParameters::default()).expect("in range");
+    wall_by(
+        LayeringParameters::default(),
+        lots,
+        life_ms,
+        executions,
+        traded,
+    )
+}
+
+fn wall_by(
+    parameters: LayeringParameters,
+    lots: i64,
+    life_ms: i64,
+    executions: i64,
+    traded: i64,
+) -> Vec<Cause> {
+    let mut layering = Layering::new(parameters).expect("in range");
     let mut random = Random::new(1);
     let mut found = Vec::new();
     for at in 0..400 {
@@ -211,6 +301,15 @@ fn wall(lots: i64, life_ms: i64, executions: i64, traded: i64) -> Vec<Cause> {
     }
     found.push(layering.on_level(&change(50_000 + life_ms, Side::Buy, 600, lots - traded, 0)));
     causes(found)
+}
+
+#[test]
+fn layers_are_not_judged_by_a_few_seconds() {
+    let parameters = LayeringParameters {
+        min_seen_ns: 60 * NS_PER_S,
+        ..LayeringParameters::default()
+    };
+    assert_eq!(wall_by(parameters, 100, 500, 4, 0), [], "seen for 50 s");
 }
 
 #[test]
@@ -272,6 +371,40 @@ fn a_run_that_is_reversed_is_ignition_and_one_that_stays_is_news() {
     assert_eq!(ignition(6_000, 6_000), [Cause::MomentumIgnition]);
     assert_eq!(ignition(6_000, 500), []);
     assert_eq!(ignition(200, 200), [], "an ordinary move");
+}
+
+/// An ignited run of `steps` trades, 50 ms apart or all at once, with an order against it here and there.
+fn run_of(pause_ms: i64, wait_ms: i64, opposite: i64) -> Vec<Cause> {
+    let mut ignition = Ignition::new(IgnitionParameters::default()).expect("in range");
+    let mut found = Vec::new();
+    for number in 0..60 {
+        let (from, to) = (MID + number % 2 * 30, MID + (number + 1) % 2 * 30);
+        found.push(ignition.on_second(&second(number, from, to, 5, 50.0, 0.0)));
+    }
+    for step in 0..=20 {
+        let (at_ms, price) = (60_000 + step * pause_ms, MID + 300 * step);
+        found.push(ignition.on_trade(&trade(at_ms, Side::Buy, price, 10)));
+        if step % 5 == 1 {
+            found.push(ignition.on_trade(&trade(at_ms, Side::Sell, price, opposite)));
+        }
+    }
+    let back_ms = 60_000 + 20 * pause_ms + wait_ms;
+    found.push(ignition.on_trade(&trade(back_ms, Side::Sell, MID, 10)));
+    // What comes after it is another matter.
+    found.push(ignition.on_trade(&trade(back_ms + 1, Side::Sell, MID, 10)));
+    causes(found)
+}
+
+#[test]
+fn a_run_takes_time_bears_orders_against_it_and_is_reversed_soon() {
+    assert_eq!(run_of(50, 300, 1), [Cause::MomentumIgnition]);
+    assert_eq!(
+        run_of(50, 300, 12),
+        [Cause::MomentumIgnition],
+        "the other side trades as well"
+    );
+    assert_eq!(run_of(0, 300, 1), [], "one order took all levels");
+    assert_eq!(run_of(50, 3_000, 1), [], "it came back by itself");
 }
 
 /// Trades of 10 lots at a level that shows `shown` all the while.
@@ -431,17 +564,17 @@ fn one_disturbance_is_told_once_with_its_causes_and_again_while_it_lasts() {
 fn weak_findings_support_each_other_but_two_are_not_enough() {
     let mut episodes = episodes();
     assert_eq!(
-        episodes.observe([Some(finding(Cause::Layering, 0.6))], 0),
+        episodes.observe([Some(finding(Cause::Layering, 0.7))], 0),
         None
     );
     assert_eq!(
-        episodes.observe([Some(finding(Cause::TradeBurst, 0.6))], 0),
+        episodes.observe([Some(finding(Cause::TradeBurst, 0.7))], 0),
         None
     );
     assert_eq!(episodes.verdict(0).severity, Severity::Watch);
     assert!(
         episodes
-            .observe([Some(finding(Cause::QuoteStuffing, 0.9))], 0)
+            .observe([Some(finding(Cause::QuoteStuffing, 0.95))], 0)
             .is_some()
     );
 }

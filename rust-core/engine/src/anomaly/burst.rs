@@ -15,7 +15,7 @@ use crate::units::NS_PER_S;
 pub struct BurstParameters {
     /// Time in which a trade's weight halves, in nanoseconds: the length of what is taken together.
     pub half_life_ns: i64,
-    /// Times the usual volume that is the limit.
+    /// Times the usual volume that is the limit. Ordinary moves reach ten now and then.
     pub volume_ratio: f64,
     /// Times the usual number of trades that is the limit.
     pub trade_ratio: f64,
@@ -31,8 +31,8 @@ impl Default for BurstParameters {
     fn default() -> Self {
         Self {
             half_life_ns: 3 * NS_PER_S,
-            volume_ratio: 10.0,
-            trade_ratio: 6.0,
+            volume_ratio: 14.0,
+            trade_ratio: 8.0,
             one_sided_share: 0.6,
             half_life_s: 300.0,
             min_samples: 60,

@@ -15,19 +15,25 @@ use crate::units::{NS_PER_MS, NS_PER_S, PriceTicks, Side, TimestampNs};
 pub struct IgnitionParameters {
     /// A run ends when its side has been silent so long, in nanoseconds.
     pub max_pause_ns: i64,
+    /// Shortest time from a run's begin to its farthest price, in nanoseconds: one large order that takes many
+    /// levels makes many trades at once, and the price comes back as soon as the levels do.
+    pub min_run_ns: i64,
     /// Longest run, in nanoseconds.
     pub max_run_ns: i64,
     /// Least share of a run's volume that is on its side.
     pub one_sided_share: f64,
     /// Fewest trades in a run.
     pub min_trades: u32,
-    /// The least move, in basis points, that can be the limit.
+    /// The least move, in basis points, that can be the limit: where hardly anything moves, a tick is many
+    /// returns.
     pub min_move_bp: f64,
-    /// The move that is the limit, in mean absolute returns of a second.
+    /// The move that is the limit, in mean absolute returns of a second. So large a move alone is common; it
+    /// is how fast it is undone that is not.
     pub move_ratio: f64,
     /// Share of the move that must be taken back.
     pub retraced_share: f64,
-    /// Within how long after the run, in nanoseconds.
+    /// Within how long after the run's farthest price, in nanoseconds. Who ignites sells to his followers while
+    /// they last; a market that comes back by itself takes longer.
     pub reversal_ns: i64,
     /// Seconds after which one weighs half in the usual return.
     pub half_life_s: f64,
@@ -39,13 +45,14 @@ impl Default for IgnitionParameters {
     fn default() -> Self {
         Self {
             max_pause_ns: 400 * NS_PER_MS,
+            min_run_ns: 300 * NS_PER_MS,
             max_run_ns: 4 * NS_PER_S,
             one_sided_share: 0.75,
             min_trades: 8,
-            min_move_bp: 4.0,
-            move_ratio: 14.0,
+            min_move_bp: 2.5,
+            move_ratio: 6.0,
             retraced_share: 0.7,
-            reversal_ns: 4 * NS_PER_S,
+            reversal_ns: 1_250 * NS_PER_MS,
             half_life_s: 120.0,
             min_samples: 30,
         }
@@ -55,6 +62,7 @@ impl Default for IgnitionParameters {
 impl IgnitionParameters {
     fn check(&self) -> Result<(), DetectorError> {
         check_range("max_pause_ns", self.max_pause_ns as f64, 1.0, 1e12)?;
+        check_range("min_run_ns", self.min_run_ns as f64, 0.0, 1e12)?;
         check_range("max_run_ns", self.max_run_ns as f64, 1.0, 1e12)?;
         check_range("one_sided_share", self.one_sided_share, 0.5, 1.0)?;
         check_range("min_trades", f64::from(self.min_trades), 1.0, 1e6)?;
@@ -75,6 +83,8 @@ struct Run {
     last_ns: TimestampNs,
     start: PriceTicks,
     extreme: PriceTicks,
+    /// When the price was there first.
+    extreme_ns: TimestampNs,
     trades: u32,
     lots: f64,
     opposite_lots: f64,
@@ -89,6 +99,7 @@ impl Run {
             last_ns: trade.at_ns,
             start,
             extreme: trade.price,
+            extreme_ns: trade.at_ns,
             trades: 1,
             lots: trade.size.0 as f64,
             opposite_lots: 0.0,
@@ -100,10 +111,14 @@ impl Run {
             self.last_ns = trade.at_ns;
             self.trades = self.trades.saturating_add(1);
             self.lots += trade.size.0 as f64;
-            self.extreme = match self.side {
-                Side::Buy => self.extreme.max(trade.price),
-                Side::Sell => self.extreme.min(trade.price),
+            let is_farther = match self.side {
+                Side::Buy => trade.price > self.extreme,
+                Side::Sell => trade.price < self.extreme,
             };
+            if is_farther {
+                self.extreme = trade.price;
+                self.extreme_ns = trade.at_ns;
+            }
         } else {
             self.opposite_lots += trade.size.0 as f64;
         }
@@ -137,7 +152,8 @@ impl Run {
 pub struct Ignition {
     parameters: IgnitionParameters,
     returns: Moments,
-    run: Option<Run>,
+    /// The run of buyers and that of sellers, side by side: one large order against a run does not end it.
+    runs: [Option<Run>; 2],
     /// A run that moved the price far enough, and may be reversed.
     ignited: Option<Run>,
     last_price: Option<PriceTicks>,
@@ -153,7 +169,7 @@ impl Ignition {
         Ok(Self {
             parameters,
             returns: Moments::new(parameters.half_life_s),
-            run: None,
+            runs: [None; 2],
             ignited: None,
             last_price: None,
         })
@@ -170,33 +186,32 @@ impl Ignition {
             || run.one_sided_share() < self.parameters.one_sided_share
     }
 
-    /// Goes on with the run or begins another, and remembers a run that has moved the price.
-    fn follow(&mut self, trade: &TradeSeen) {
-        let before = self.last_price.replace(trade.price).unwrap_or(trade.price);
-        let mut run = match self.run {
-            Some(run) if !self.is_over(&run, trade.at_ns) => run,
-            _ => Run::begin(trade, before),
-        };
-        if run.trades > 1 || run.last_ns < trade.at_ns || run.side != trade.taker {
+    /// Goes on with the run of a side or begins another, and remembers one that has moved the price.
+    fn follow(&mut self, side: Side, trade: &TradeSeen, before: PriceTicks) {
+        let slot = side as usize;
+        let going = self.runs[slot].and_then(|mut run| {
             run.extend(trade);
-        }
-        if self.is_over(&run, trade.at_ns) {
-            run = Run::begin(trade, before);
-        }
-        let is_far = run.move_bp() >= MIN_STRENGTH * self.limit_bp();
-        let is_larger = self.ignited.is_none_or(|other| {
-            other.side == run.side && other.began_ns == run.began_ns
-                || run.move_bp() > other.move_bp()
+            (!self.is_over(&run, trade.at_ns)).then_some(run)
         });
-        if is_far && is_larger && run.trades >= self.parameters.min_trades {
+        self.runs[slot] =
+            going.or_else(|| (trade.taker == side).then(|| Run::begin(trade, before)));
+        let Some(run) = self.runs[slot] else {
+            return;
+        };
+        let is_long = run.extreme_ns.0.saturating_sub(run.began_ns.0) >= self.parameters.min_run_ns;
+        let is_far = run.move_bp() >= MIN_STRENGTH * self.limit_bp();
+        // A run is remembered as it was at its farthest price: the reversal is not its own.
+        let is_larger = self
+            .ignited
+            .is_none_or(|other| run.move_bp() > other.move_bp());
+        if is_long && is_far && is_larger && run.trades >= self.parameters.min_trades {
             self.ignited = Some(run);
         }
-        self.run = Some(run);
     }
 
     fn judge(&mut self, trade: &TradeSeen) -> Option<Finding> {
         let run = self.ignited?;
-        if trade.at_ns.0.saturating_sub(run.last_ns.0) > self.parameters.reversal_ns {
+        if trade.at_ns.0.saturating_sub(run.extreme_ns.0) > self.parameters.reversal_ns {
             self.ignited = None;
             return None;
         }
@@ -205,6 +220,8 @@ impl Ignition {
             return None;
         }
         self.ignited = None;
+        // It is told once: what follows is another run.
+        self.runs[run.side as usize] = None;
         let strength = run.move_bp() / self.limit_bp();
         let evidence = [run.move_bp(), retraced.min(1.0), run.one_sided_share()];
         self.is_warm()
@@ -218,12 +235,15 @@ impl Detector for Ignition {
     }
 
     fn on_trades_lost(&mut self) {
-        (self.run, self.ignited, self.last_price) = (None, None, None);
+        (self.runs, self.ignited, self.last_price) = ([None; 2], None, None);
     }
 
     fn on_trade(&mut self, trade: &TradeSeen) -> Option<Finding> {
         let finding = self.judge(trade);
-        self.follow(trade);
+        let before = self.last_price.replace(trade.price).unwrap_or(trade.price);
+        for side in [Side::Buy, Side::Sell] {
+            self.follow(side, trade, before);
+        }
         finding
     }
 

@@ -56,6 +56,9 @@ pub struct LayeringParameters {
     pub group_ns: i64,
     /// Withdrawals needed before the first judgement.
     pub min_samples: u64,
+    /// Time from the first withdrawal to the first judgement, in nanoseconds: what is the largest of a busy
+    /// second is not yet the largest that is usual.
+    pub min_seen_ns: i64,
 }
 
 impl Default for LayeringParameters {
@@ -72,6 +75,7 @@ impl Default for LayeringParameters {
             min_executions: 2,
             group_ns: 300 * NS_PER_MS,
             min_samples: 100,
+            min_seen_ns: 45 * NS_PER_S,
         }
     }
 }
@@ -98,7 +102,8 @@ impl LayeringParameters {
         check_range("max_traded_share", self.max_traded_share, 0.0, 1.0)?;
         check_range("min_executions", f64::from(self.min_executions), 0.0, 1e6)?;
         check_range("group_ns", self.group_ns as f64, 0.0, 1e12)?;
-        check_range("min_samples", self.min_samples as f64, 1.0, 1e6)
+        check_range("min_samples", self.min_samples as f64, 1.0, 1e6)?;
+        check_range("min_seen_ns", self.min_seen_ns as f64, 0.0, 1e13)
     }
 }
 
@@ -132,6 +137,8 @@ pub struct Layering {
     marks: [u8; MARKS],
     /// Trades so far by the taker's side.
     executions: [u64; 2],
+    /// First withdrawal, and the latest.
+    seen_ns: Option<(TimestampNs, TimestampNs)>,
     largest: Peak,
     /// When, and the growth from which on a level is watched: a whole update has one time.
     watched: Option<(TimestampNs, f64)>,
@@ -152,6 +159,7 @@ impl Layering {
             walls: [None; MAX_WALLS],
             marks: [0; MARKS],
             executions: [0; 2],
+            seen_ns: None,
             largest: peak,
             watched: None,
             largest_group: peak,
@@ -224,6 +232,7 @@ impl Layering {
 
     /// Judges a withdrawal by those before it, alone and with its group, then learns it.
     fn judge(&mut self, wall: &Wall, now: TimestampNs) -> Option<Finding> {
+        self.seen_ns = Some((self.seen_ns.map_or(now, |(first, _)| first), now));
         let is_warm = self.is_warm();
         let executions = self.executions[wall.side as usize] - wall.executions_before;
         let is_meant = executions < u64::from(self.parameters.min_executions);
@@ -288,7 +297,11 @@ fn mark(price: PriceTicks) -> usize {
 
 impl Detector for Layering {
     fn is_warm(&self) -> bool {
+        let seen_ns = self
+            .seen_ns
+            .map_or(0, |(first, last)| last.0.saturating_sub(first.0));
         self.largest.count() >= self.parameters.min_samples
+            && seen_ns >= self.parameters.min_seen_ns
     }
 
     fn on_book_lost(&mut self) {

@@ -5,9 +5,10 @@
 //! bucket far beyond its own usual count of messages, that changes the book little for their number (most were
 //! taken back), and with far more messages a trade than usual: news make trades as well.
 //!
-//! Where depth updates come ten times a second, what is placed and withdrawn in between is not seen in them, but
-//! the ids that such messages spent may be: that is what [`Stuffing::on_messages`] takes. Without it the changed levels
-//! count.
+//! Where depth updates come ten times a second, what is placed and withdrawn in between does not change the book,
+//! but it leaves traces: ids that such messages spent, or levels that are told although they read as before, and
+//! touches that are told by themselves.
+//! That is what [`Stuffing::on_messages`] takes. Without it the changed levels count.
 
 use super::baseline::Moments;
 use super::cause::Cause;
@@ -24,9 +25,11 @@ pub struct StuffingParameters {
     pub rate_ratio: f64,
     /// Times the usual changed levels in a bucket that is the limit, where only these are.
     pub change_ratio: f64,
-    /// Times the usual messages a changed level that is the limit, where messages are counted.
-    pub churn_ratio: f64,
-    /// Times the usual messages a trade that is the limit.
+    /// Geometric mean of messages a changed level and of messages a trade, each in times what is usual, that is
+    /// the limit where messages are counted. Either alone is common: a busy market changes many levels, a
+    /// market maker moves his quotes without any trade. A flood has both, and neither explains it.
+    pub unexplained_ratio: f64,
+    /// Times the usual messages a trade that is the limit, where only changed levels are counted.
     pub per_trade_ratio: f64,
     /// Least share of the changed levels that lost size.
     pub cancel_share: f64,
@@ -44,7 +47,7 @@ impl Default for StuffingParameters {
             bucket_ns: 500 * NS_PER_MS,
             rate_ratio: 2.5,
             change_ratio: 8.0,
-            churn_ratio: 5.0,
+            unexplained_ratio: 4.0,
             per_trade_ratio: 1.0,
             cancel_share: 0.25,
             min_messages: 200,
@@ -59,7 +62,7 @@ impl StuffingParameters {
         check_range("bucket_ns", self.bucket_ns as f64, 1e6, 1e12)?;
         check_range("rate_ratio", self.rate_ratio, 1.1, 1e6)?;
         check_range("change_ratio", self.change_ratio, 1.1, 1e6)?;
-        check_range("churn_ratio", self.churn_ratio, 0.1, 1e6)?;
+        check_range("unexplained_ratio", self.unexplained_ratio, 0.1, 1e6)?;
         check_range("per_trade_ratio", self.per_trade_ratio, 0.1, 1e6)?;
         check_range("cancel_share", self.cancel_share, 0.0, 1.0)?;
         check_range("min_messages", self.min_messages as f64, 1.0, 1e9)?;
@@ -130,9 +133,14 @@ impl Stuffing {
         })
     }
 
-    /// Takes messages of the venue about this book, whether they left a trace in it or not.
+    /// Takes messages of the venue about this book, whether they left a trace in it or not; those of an update
+    /// after its levels, which close the bucket before.
     #[inline]
     pub fn on_messages(&mut self, messages: u64) {
+        // Without a level there is no bucket yet: touches go on while the book is asked for.
+        if self.bucket.end_ns <= self.parameters.bucket_ns {
+            return;
+        }
         self.bucket.messages = self.bucket.messages.saturating_add(messages);
     }
 
@@ -176,15 +184,16 @@ impl Stuffing {
         {
             return None;
         }
-        let per_trade = self.per_trade.mean() * parameters.per_trade_ratio;
+        let per_trade = bucket.per_trade() / self.per_trade.mean().max(1e-9);
+        let rate = messages / usual;
         // Where only changed levels are counted, every message has left its trace.
-        let rate = if bucket.messages > 0 {
-            let churn = self.churn.mean() * parameters.churn_ratio;
-            (messages / (usual * parameters.rate_ratio)).min(bucket.churn() / churn.max(1e-9))
+        let strength = if bucket.messages > 0 {
+            let churn = bucket.churn() / self.churn.mean().max(1e-9);
+            let unexplained = (churn * per_trade).sqrt();
+            (rate / parameters.rate_ratio).min(unexplained / parameters.unexplained_ratio)
         } else {
-            messages / (usual * parameters.change_ratio)
+            (rate / parameters.change_ratio).min(per_trade / parameters.per_trade_ratio)
         };
-        let strength = rate.min(bucket.per_trade() / per_trade.max(1e-9));
         (strength >= MIN_STRENGTH).then(|| {
             let per_s = NS_PER_S as f64 / parameters.bucket_ns as f64;
             let evidence = [messages * per_s, usual * per_s, bucket.churn()];

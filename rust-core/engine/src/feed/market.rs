@@ -257,6 +257,7 @@ impl Market {
             return;
         }
         self.ticker = Some(ticker);
+        self.panel.on_touch();
     }
 
     pub(super) fn put_on_tape(&mut self, trade: &Trade) -> Result<TradeOutcome, CandleError> {
