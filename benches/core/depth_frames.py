@@ -10,6 +10,10 @@ from benches.core.work import Contender, Work
 
 
 class Ours(Contender):
+    """Book alone, as the peers."""
+
+    analytics = False
+
     def __init__(self, folder):
         self.facts = json.loads((folder / "facts.json").read_text())
         self.snapshot = (folder / "snapshot.json").read_bytes()
@@ -18,7 +22,7 @@ class Ours(Contender):
         self.feed = None
 
     def round_ns(self):
-        feed = self.feed = new_feed(self.facts)
+        feed = self.feed = new_feed(self.facts, analytics=self.analytics)
         feed.apply(self.frames[0], 1)  # a feed joins a snapshot with deltas that it has seen before
         if not feed.apply_snapshot(self.snapshot, 1):
             raise RuntimeError("the snapshot did not join the first frame")
@@ -34,6 +38,12 @@ class Ours(Contender):
         if not self.feed.is_valid or self.feed.gaps or self.feed.crossed:
             raise RuntimeError("the book is not valid after the last frame")
         return list(self.feed.top())
+
+
+class OursWithAnalytics(Ours):
+    """Features and the anomaly panel follow the book."""
+
+    analytics = True
 
 
 def truth(folder):
@@ -53,14 +63,16 @@ def truth(folder):
     return [max(bids), bids[max(bids)], min(asks), asks[min(asks)]]
 
 
-def work(stream, reach_ns, peers):
+def work(stream, reach_ns, peers, ours=Ours):
+    watched = ours is OursWithAnalytics
     return Work(
-        name=f"depth_frames_{stream.product}",
-        title=f"{stream.product} depth frame, bytes to book and best price",
+        name=f"depth_frames_{stream.product}{'_analytics' if watched else ''}",
+        title=f"{stream.product} depth frame, bytes to book and best price"
+        + (", features and anomaly panel" if watched else ""),
         unit="level",
         reach_ns=reach_ns,
         prepare=partial(inputs.write_depth, stream),
-        ours=Ours,
+        ours=ours,
         truth=truth,
         peers=peers,
     )
@@ -81,4 +93,6 @@ WORKS = [
             "msgspec and dicts, no best price": "msgspec_frames:Depth",
         },
     ),
+    work(inputs.SPOT, 45, {}, OursWithAnalytics),
+    work(inputs.USDM, 45, {}, OursWithAnalytics),
 ]

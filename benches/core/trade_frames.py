@@ -10,6 +10,10 @@ from benches.core.work import Contender, Work
 
 
 class Ours(Contender):
+    """Tape and candles alone, as the peers."""
+
+    analytics = False
+
     def __init__(self, folder):
         self.facts = json.loads((folder / "facts.json").read_text())
         self.frames = (folder / "frames.txt").read_bytes().split(b"\n")
@@ -17,7 +21,7 @@ class Ours(Contender):
         self.feed = None
 
     def round_ns(self):
-        feed = self.feed = new_feed(self.facts)
+        feed = self.feed = new_feed(self.facts, analytics=self.analytics)
         start_ns = time.thread_time_ns()
         for frame in self.frames:
             feed.apply(frame, 1)
@@ -26,6 +30,12 @@ class Ours(Contender):
     def state(self):
         """Trades taken, and the last one's id."""
         return [self.feed.counts["trade"], self.feed.last_trade_id]
+
+
+class OursWithAnalytics(Ours):
+    """Features and the anomaly panel follow the tape."""
+
+    analytics = True
 
 
 def truth(folder):
@@ -44,5 +54,15 @@ WORKS = [
         ours=Ours,
         truth=truth,
         peers={"ccxt.pro": "ccxt_frames:Trades", "msgspec, decoding only": "msgspec_frames:Trades"},
-    )
+    ),
+    Work(
+        name="trade_frames_analytics",
+        title="spot trade frame, bytes to tape, features and anomaly panel",
+        unit="frame",
+        reach_ns=350,
+        prepare=partial(inputs.write_trades, inputs.SPOT),
+        ours=OursWithAnalytics,
+        truth=truth,
+        peers={},
+    ),
 ]

@@ -51,7 +51,8 @@ class MarketFeed:
     than one trade.
 
     Features are of the depth book and of the tape. `vpin` needs `vpin_bucket_lots`, the size of its buckets:
-    its authors take a fiftieth of a day's volume.
+    its authors take a fiftieth of a day's volume. With `analytics=False` the feed keeps book, tape
+    and candles alone: a frame costs less, features are unknown and there are no alerts.
     """
 
     def __new__(
@@ -71,6 +72,7 @@ class MarketFeed:
         anomaly_window: int = 120,
         anomaly_threshold: float = 8.0,
         vpin_bucket_lots: int | None = None,
+        analytics: bool = True,
     ) -> Self: ...
     def apply(self, frame: bytes, received_ns: int) -> Literal["depth", "trade", "book_ticker", "unknown"]:
         """Apply one WebSocket text frame, raw (`{"e":…}`) or combined (`{"stream":…,"data":…}`).

@@ -40,7 +40,7 @@ impl MarketFeed {
     #[new]
     #[pyo3(signature = (*, venue = "binance", product = "spot", symbol, price_tick, size_step,
         candle_interval_ns = None, candle_rule = "time", candle_size = None, window_ticks = 32768, depth = None,
-        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 8.0, vpin_bucket_lots = None))]
+        resume_trade_id = 0, anomaly_window = 120, anomaly_threshold = 8.0, vpin_bucket_lots = None, analytics = true))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn new(
         venue: &str,
@@ -57,6 +57,7 @@ impl MarketFeed {
         anomaly_window: usize,
         anomaly_threshold: f64,
         vpin_bucket_lots: Option<i64>,
+        analytics: bool,
     ) -> Result<Self, Error> {
         let settings = FeedSettings {
             venue: parse_venue(venue, product)?,
@@ -74,7 +75,12 @@ impl MarketFeed {
                 ..FeatureSettings::default()
             },
         };
-        Ok(Self(feed::MarketFeed::new(&settings)?))
+        let make = if analytics {
+            feed::MarketFeed::new
+        } else {
+            feed::MarketFeed::without_analytics
+        };
+        Ok(Self(make(&settings)?))
     }
 
     /// Apply one WebSocket text frame, raw or combined.

@@ -1,19 +1,12 @@
 //! What the decoded events change: book, ticker, tape, detectors and counts.
 
-use std::collections::VecDeque;
-
+use super::analytics::Analytics;
 use super::settings::{FeedSettings, SettingsError};
 use super::violations::Violations;
-use super::{FrameCounts, FrameKind, MAX_WAITING_ALERTS, ReceivedTimes};
-use crate::anomaly::episode::Announcement;
-use crate::anomaly::observation::TradeSeen;
-use crate::anomaly::panel::{MarketPanel, PanelParameters};
+use super::{FrameCounts, FrameKind, ReceivedTimes};
 use crate::book::sync::{SnapshotOutcome, SyncedBook, UpdateOutcome};
 use crate::candle::CandleError;
-use crate::decode::binance::Product;
-use crate::decode::venue::Venue;
 use crate::decode::{BookTicker, DecodeError, DepthSnapshot, DepthUpdate, Event, Message, Trade};
-use crate::features::FeatureEngine;
 use crate::tape::{TradeOutcome, TradeTape};
 use crate::units::TimestampNs;
 
@@ -23,9 +16,8 @@ pub(super) struct Market {
     pub(super) book: SyncedBook,
     pub(super) ticker: Option<BookTicker>,
     pub(super) tape: TradeTape,
-    pub(super) features: FeatureEngine,
-    pub(super) panel: MarketPanel,
-    pub(super) alerts: VecDeque<Announcement>,
+    /// None in a feed that keeps book and tape alone.
+    pub(super) analytics: Option<Analytics>,
     pub(super) counts: FrameCounts,
     pub(super) received: ReceivedTimes,
     pub(super) last_event_ns: TimestampNs,
@@ -45,14 +37,7 @@ impl Market {
             ),
             ticker: None,
             tape: TradeTape::new(settings.candle_rule, settings.resume_trade_id),
-            features: FeatureEngine::new(&settings.features)?,
-            panel: MarketPanel::new(&PanelParameters {
-                return_window: settings.anomaly_window,
-                return_threshold: settings.anomaly_threshold,
-                counts_messages: settings.venue == Venue::Binance(Product::Spot),
-                ..PanelParameters::default()
-            })?,
-            alerts: VecDeque::new(),
+            analytics: Some(Analytics::new(settings)?),
             counts: FrameCounts::default(),
             received: ReceivedTimes::default(),
             last_event_ns: TimestampNs::default(),
@@ -153,7 +138,9 @@ impl Market {
     /// Trades may have been missed: the next one's id will tell, and the tape can be filled.
     pub(super) fn on_connection_lost(&mut self) {
         self.on_book_lost();
-        self.features.set_tape_whole(false);
+        if let Some(analytics) = &mut self.analytics {
+            analytics.features.set_tape_whole(false);
+        }
     }
 
     /// Something of a stream was lost whose trades nobody can tell again.
@@ -163,16 +150,15 @@ impl Market {
     }
 
     fn on_book_lost(&mut self) {
-        // An update that waits for a snapshot loses nothing more.
-        if self.features.top().is_some() {
-            self.features.on_book_lost();
-            self.panel.on_book_lost();
+        if let Some(analytics) = &mut self.analytics {
+            analytics.on_book_lost();
         }
     }
 
     fn on_trades_lost(&mut self) {
-        self.features.on_trades_lost();
-        self.panel.on_trades_lost();
+        if let Some(analytics) = &mut self.analytics {
+            analytics.on_trades_lost();
+        }
         self.tape.lose();
     }
 
@@ -191,9 +177,10 @@ impl Market {
 
     fn on_depth(&mut self, update: &DepthUpdate, received_ns: TimestampNs) {
         let known_id = self.book.newest_id();
-        if let Some(book) = self.book.book().filter(|_| self.book.is_next(update)) {
-            let told = self.panel.before_update(book, update);
-            tell(&mut self.alerts, told);
+        if let (Some(analytics), Some(book)) = (&mut self.analytics, self.book.book())
+            && self.book.is_next(update)
+        {
+            analytics.before_update(book, update);
         }
         let outcome = self.book.on_update(update);
         if outcome == UpdateOutcome::Stale {
@@ -205,19 +192,13 @@ impl Market {
         self.violations
             .judge(outcome, known_id, update, received_ns);
         self.see_time(update.event_ns);
-        match self.book.book() {
-            None => self.on_book_lost(),
-            Some(_) if outcome == UpdateOutcome::Stale => {}
-            Some(book) if update.is_whole => self.features.on_book(book, self.last_event_ns),
-            Some(book) => {
-                let (bids, asks) = (&update.bids, &update.asks);
-                self.features
-                    .on_update(book, bids, asks, self.last_event_ns);
+        match (&mut self.analytics, self.book.book()) {
+            (Some(_), Some(_)) if outcome == UpdateOutcome::Stale => {}
+            (Some(analytics), Some(book)) => {
+                analytics.after_update(book, update, self.last_event_ns);
             }
-        }
-        if let (UpdateOutcome::Applied, Some(top)) = (outcome, self.features.top()) {
-            let told = self.panel.after_update(top, update.event_ns);
-            tell(&mut self.alerts, told);
+            (Some(analytics), None) => analytics.on_book_lost(),
+            (None, _) => {}
         }
     }
 
@@ -226,10 +207,11 @@ impl Market {
             self.see_time(event_ns);
         }
         let outcome = self.book.on_snapshot(snapshot);
-        match self.book.book() {
-            None => self.on_book_lost(),
-            Some(_) if outcome == SnapshotOutcome::Stale => {}
-            Some(book) => self.features.on_book(book, self.last_event_ns),
+        match (&mut self.analytics, self.book.book()) {
+            (Some(_), Some(_)) if outcome == SnapshotOutcome::Stale => {}
+            (Some(analytics), Some(book)) => analytics.features.on_book(book, self.last_event_ns),
+            (Some(analytics), None) => analytics.on_book_lost(),
+            (None, _) => {}
         }
         match outcome {
             SnapshotOutcome::Joined => self.counts.snapshot += 1,
@@ -257,31 +239,29 @@ impl Market {
             return;
         }
         self.ticker = Some(ticker);
-        self.panel.on_touch();
+        if let Some(analytics) = &mut self.analytics {
+            analytics.panel.on_touch();
+        }
     }
 
     pub(super) fn put_on_tape(&mut self, trade: &Trade) -> Result<TradeOutcome, CandleError> {
         let Self {
             tape,
-            features,
-            panel,
-            alerts,
+            analytics,
             last_trade,
             ..
         } = self;
         let outcome = tape.on_trade(trade, |trade, trade_ns| {
             *last_trade = Some(*trade);
-            features.on_trade(trade.size, trade.taker, trade_ns);
-            let told = panel.on_trade(&TradeSeen {
-                at_ns: trade_ns,
-                price: trade.price,
-                size: trade.size,
-                taker: trade.taker,
-            });
-            tell(alerts, told);
+            if let Some(analytics) = analytics {
+                analytics.on_trade(trade, trade_ns);
+            }
         })?;
-        if outcome != TradeOutcome::Stale {
-            features.set_tape_whole(tape.missing().is_none());
+        if let Some(analytics) = analytics
+            && outcome != TradeOutcome::Stale
+        {
+            let is_whole = tape.missing().is_none();
+            analytics.features.set_tape_whole(is_whole);
         }
         match outcome {
             TradeOutcome::Stale => self.counts.stale += 1,
@@ -293,15 +273,5 @@ impl Market {
 
     fn see_time(&mut self, event_ns: TimestampNs) {
         self.last_event_ns = self.last_event_ns.max(event_ns);
-    }
-}
-
-/// Lets an alarm wait to be taken.
-fn tell(alerts: &mut VecDeque<Announcement>, told: Option<Announcement>) {
-    if let Some(told) = told {
-        if alerts.len() == MAX_WAITING_ALERTS {
-            alerts.pop_front();
-        }
-        alerts.push_back(told);
     }
 }

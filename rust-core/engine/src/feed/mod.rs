@@ -1,5 +1,6 @@
 //! One instrument's market data: decoding, the synchronised book, the trade tape and anomaly detection.
 
+mod analytics;
 mod lines;
 mod market;
 mod settings;
@@ -117,6 +118,16 @@ impl MarketFeed {
             wire: Wire::new(settings),
             market: Market::new(settings)?,
         })
+    }
+
+    /// A feed that keeps book, tape and candles alone: no features, no anomaly panel. A frame costs less.
+    ///
+    /// # Errors
+    /// A setting is out of range.
+    pub fn without_analytics(settings: &FeedSettings) -> Result<Self, SettingsError> {
+        let mut feed = Self::new(settings)?;
+        feed.market.analytics = None;
+        Ok(feed)
     }
 
     /// Applies one WebSocket text frame, raw or combined.
@@ -247,18 +258,24 @@ impl MarketFeed {
 
     /// Takes the alerts since the last call, oldest first.
     pub fn take_alerts(&mut self) -> VecDeque<Alert> {
-        let told = self.market.alerts.drain(..);
+        let Some(analytics) = &mut self.market.analytics else {
+            return VecDeque::new();
+        };
+        let told = analytics.alerts.drain(..);
         told.map(|announcement| announcement.alert()).collect()
     }
 
-    /// What the anomaly detectors together say now.
-    pub fn anomaly_verdict(&self) -> Verdict {
-        self.market.panel.verdict()
+    /// What the anomaly detectors together say now; None in a feed without them.
+    pub fn anomaly_verdict(&self) -> Option<Verdict> {
+        let analytics = self.market.analytics.as_ref()?;
+        Some(analytics.panel.verdict())
     }
 
     /// Tells another venue's middle, in this instrument's ticks, to the detector of divergence.
     pub fn set_reference(&mut self, mid_ticks: f64, at_ns: TimestampNs) {
-        self.market.panel.set_reference(mid_ticks, at_ns);
+        if let Some(analytics) = &mut self.market.analytics {
+            analytics.panel.set_reference(mid_ticks, at_ns);
+        }
     }
 
     /// The freshest best bid and ask, of the book or of a newer ticker; None if the book is not valid or a
@@ -284,20 +301,23 @@ impl MarketFeed {
         self.market.ticker
     }
 
-    /// The best levels of the book, which are at hand; None if it is not valid.
+    /// The best levels of the book, where they are at hand; None if it is not valid or has no analytics.
     pub fn top_levels(&self) -> Option<&TopLevels> {
-        self.market.features.top()
+        self.market.analytics.as_ref()?.features.top()
     }
 
-    /// Features of the book; None if it is not valid or a side is empty.
+    /// Features of the book; None if it is not valid, a side is empty, or the feed has no analytics.
     pub fn features(&self) -> Option<BookFeatures> {
-        self.market.features.book()
+        self.market.analytics.as_ref()?.features.book()
     }
 
     /// All features as of the newest event, in the order of [`crate::features::vector::FEATURES`], NaN for
     /// what is not known; and whether all are known that this feed measures.
     pub fn feature_vector(&self) -> ([f64; FEATURE_COUNT], bool) {
-        let features = &self.market.features;
+        let Some(analytics) = &self.market.analytics else {
+            return ([f64::NAN; FEATURE_COUNT], false);
+        };
+        let features = &analytics.features;
         let vector = features.vector(self.market.last_event_ns);
         (vector, features.is_complete(&vector))
     }
