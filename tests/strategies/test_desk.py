@@ -15,7 +15,7 @@ from openoutcry.domain.units import Atoms, PriceTicks, SizeLots, TimestampNs
 from openoutcry.strategies.candle_join import MAX_WAITING
 from openoutcry.strategies.desk import MAX_RETRY_CANDLES, DeskSettings, StrategyDesk
 from openoutcry.strategies.momentum import MovingAverageCross
-from openoutcry.strategies.strategy import Strategy
+from openoutcry.strategies.strategy import Needs, Strategy
 
 NOW = TimestampNs(2 * 10**18)
 SYMBOL = "BTC/USDT"
@@ -30,6 +30,7 @@ walks = st.lists(st.integers(-40, 40), min_size=20, max_size=50).map(
 class Told(Strategy, frozen=True):
     """Wants what the classification's `up` says; `flat` of 1 is no opinion, `down` of 1 is a failure."""
 
+    needs = Needs(opinions=True)
     warmup: int = 1
 
     def observe(self, market):

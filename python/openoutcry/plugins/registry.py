@@ -97,9 +97,10 @@ class Registry(Generic[Product]):
         return product
 
     def _entry(self, name: str) -> _Entry:
-        if name not in self._entries:
+        dashed = name if name in self._entries else name.replace("_", "-")  # as people type them
+        if dashed not in self._entries:
             raise InvalidInputError(f"unknown {self.kind} {name!r}; {did_you_mean(name, self._entries)}")
-        return self._entries[name]
+        return self._entries[dashed]
 
     def _check_names(self, name: str, factory: Factory, given: Mapping[str, Any]) -> None:
         try:

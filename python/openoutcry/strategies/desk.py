@@ -102,8 +102,12 @@ class StrategyDesk:
         match message:
             case CandleClosed():
                 self._window.check(message, now_ns)
+                if not self._strategy.needs.opinions:
+                    return self._observe([(message, None)], now_ns)
                 return self._observe(self._join.take_candle(message), now_ns)
             case Classification():
+                if not self._strategy.needs.opinions:
+                    return ()
                 return self._observe(self._join.take_classification(message), now_ns)
             case CandleHistory():
                 before_ns = self._join.oldest_waiting_ns
@@ -130,7 +134,8 @@ class StrategyDesk:
         messages: list[Message] = []
         for candle, classification in joined:
             is_new = self._window.append(candle, now_ns)
-            if not is_new or classification is None or len(self._window) < self.warmup:
+            is_opinion_lost = self._strategy.needs.opinions and classification is None
+            if not is_new or is_opinion_lost or len(self._window) < self.warmup:
                 continue
             wish = self._ask(candle, classification)
             if wish is None:
@@ -142,8 +147,9 @@ class StrategyDesk:
                 messages.append(self._intend(signal, candle, now_ns))
         return messages
 
-    def _ask(self, candle: CandleClosed, classification: Classification) -> Exposure | None:
-        market = Market(candle.symbol, self._window.columns(self._strategy.warmup), classification)
+    def _ask(self, candle: CandleClosed, classification: Classification | None) -> Exposure | None:
+        columns = self._window.columns(self._strategy.warmup)
+        market = Market(candle.symbol, columns, candle.close_ns, classification)
         try:
             return _checked_wish(self._strategy.observe(market))
         except (Exception, SystemExit) as error:
@@ -153,10 +159,10 @@ class StrategyDesk:
                 "nothing was intended, repair the strategy"
             ) from error
 
-    def _signal(self, wish: Exposure, candle: CandleClosed, classification: Classification) -> Signal:
+    def _signal(self, wish: Exposure, candle: CandleClosed, classification: Classification | None) -> Signal:
         return Signal(
             id=f"signal:{self._strategy.name}:{candle.id}",
-            cause_id=classification.id,
+            cause_id=classification.id if classification is not None else candle.id,
             symbol=candle.symbol,
             strategy=self._strategy.name,
             exposure=wish.share,

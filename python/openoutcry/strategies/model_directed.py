@@ -1,6 +1,8 @@
 """Follow the ensemble."""
 
-from openoutcry.strategies.strategy import Candles, Exposure, Market, Share, Strategy
+from typing import ClassVar
+
+from openoutcry.strategies.strategy import Candles, Exposure, Market, Needs, Share, Strategy
 
 
 class ModelDirected(Strategy, frozen=True):
@@ -10,6 +12,7 @@ class ModelDirected(Strategy, frozen=True):
     opinion, and what is held stays.
     """
 
+    needs: ClassVar[Needs] = Needs(opinions=True)
     warmup: Candles = 1
     threshold: Share = 0.2
     full_at: Share = 0.6

@@ -1,9 +1,12 @@
-from openoutcry.strategies.strategy import Exposure, FewCandles, ManyCandles, Market, Strategy
+from typing import ClassVar
+
+from openoutcry.strategies.strategy import Exposure, FewCandles, ManyCandles, Market, Needs, Strategy
 
 
 class MovingAverageCross(Strategy, frozen=True):
     """Long while the average of the last `fast` closes is above that of all `warmup` closes."""
 
+    needs: ClassVar[Needs] = Needs(opinions=True)
     fast: FewCandles = 4
     warmup: ManyCandles = 12
 

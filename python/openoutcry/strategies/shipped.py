@@ -5,9 +5,10 @@ from openoutcry.plugins.registry import SHIPPED, Registry
 from openoutcry.strategies.buy_and_hold import BuyAndHold
 from openoutcry.strategies.model_directed import ModelDirected
 from openoutcry.strategies.momentum import MovingAverageCross
+from openoutcry.strategies.sma_cross import SmaCross
 from openoutcry.strategies.strategy import Strategy, strategy_name
 
-SHIPPED_STRATEGIES: tuple[type[Strategy], ...] = (BuyAndHold, ModelDirected, MovingAverageCross)
+SHIPPED_STRATEGIES: tuple[type[Strategy], ...] = (BuyAndHold, ModelDirected, MovingAverageCross, SmaCross)
 
 
 def strategy_registry(plugins: Plugins | None = None) -> Registry[Strategy]:

@@ -2,14 +2,17 @@
 
 import re
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import Annotated, Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.opinions import Classification
-from openoutcry.domain.units import TimestampNs
+from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
 from openoutcry.memory.candle_window import MAX_CANDLES, CandleColumns, Prices
 from openoutcry.plugins.parameters import Parametrised
 
@@ -19,6 +22,7 @@ FEW: Final = 10  # candles
 Candles = Annotated[int, msgspec.Meta(ge=1, le=MAX_CANDLES)]  # a number of candles
 FewCandles = Annotated[int, msgspec.Meta(ge=1, le=FEW)]  # of a fast average: always fewer than
 ManyCandles = Annotated[int, msgspec.Meta(ge=FEW + 1, le=MAX_CANDLES)]  # of a slow one
+Shares = npt.NDArray[np.float64]
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]  # a probability, or a part of a whole
 
 
@@ -37,22 +41,73 @@ class Exposure(msgspec.Struct, frozen=True):
             raise InvalidInputError(f"an exposure of {self.share} cannot be held; give a share in [-1, 1]")
 
 
+class Quotes(msgspec.Struct, frozen=True):
+    """Two-sided quotes that replace those before: a price of 0 quotes nothing on that side.
+
+    Prices are in ticks, sizes in lots. What rests at another price is withdrawn, what rests at it stays.
+
+    Raises:
+        InvalidInputError: a price or a size is negative, or the bid is not below the ask.
+    """
+
+    bid_ticks: PriceTicks
+    ask_ticks: PriceTicks
+    bid_lots: SizeLots
+    ask_lots: SizeLots
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        crossed = self.bid_ticks and self.ask_ticks and self.bid_ticks >= self.ask_ticks
+        if crossed or min(self.bid_ticks, self.ask_ticks, self.bid_lots, self.ask_lots) < 0:
+            raise InvalidInputError(
+                f"{self} cannot be quoted; give a bid below the ask, and sizes of 0 or more"
+            )
+
+
+Wish = Exposure | Quotes
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a strategy must be shown beside its own symbol's candles, and when it is asked.
+
+    `opinions`: the classifiers' opinion on the candle. `features`: the core's feature vector at that moment.
+    `book`: the touch of the book and what is held; then it is asked every `Strategy.every_ns` instead of at
+    the close of candles, and answers with quotes. `symbols`: how many symbols it looks at, with its own.
+    """
+
+    opinions: bool = False
+    features: bool = False
+    book: bool = False
+    symbols: int = 1
+
+
+class Touch(msgspec.Struct, frozen=True):
+    """Best bid and offer: prices in ticks, sizes in lots."""
+
+    bid_ticks: PriceTicks
+    bid_lots: SizeLots
+    ask_ticks: PriceTicks
+    ask_lots: SizeLots
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Market:
-    """What a strategy sees: the last `warmup` candles, and the classifiers' opinion on the newest of them.
+    """What a strategy sees: the last `warmup` candles, and what else it `needs`.
 
-    Prices are in ticks, volume in lots. There is no clock here and no position: two runs over the same
-    candles give the same signals.
+    Prices are in ticks, volume in lots. `now_ns` is the market's time: the close of the newest candle, or the
+    moment of a timer. Without the need for it `classification` and `book` are None, `features` and `others`
+    are empty. `position_lots` is shown to those that need the book only: what others want depends on the
+    market alone, so two runs over the same candles give the same signals.
     """
 
     symbol: str
     candles: CandleColumns
-    classification: Classification
-
-    @property
-    def now_ns(self) -> TimestampNs:
-        """The market's time: when the newest candle closed."""
-        return self.classification.close_ns
+    now_ns: TimestampNs
+    classification: Classification | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+    book: Touch | None = None
+    position_lots: int = 0
+    others: Mapping[str, CandleColumns] = field(default_factory=dict)  # by symbol, closed at the same moment
 
     @property
     def close(self) -> Prices:
@@ -61,18 +116,20 @@ class Market:
 
     @property
     def lean(self) -> float:
-        """The classifiers' up minus down, in [-1, 1]; 0 if they abstained."""
-        return 0.0 if self.classification.abstained else self.classification.up - self.classification.down
+        """The classifiers' up minus down, in [-1, 1]; 0 if they abstained or were not asked."""
+        opinion = self.classification
+        return 0.0 if opinion is None or opinion.abstained else opinion.up - opinion.down
 
 
 class Strategy(Parametrised, frozen=True):
     """Looks at the market at the close of each candle and says what to hold.
 
     Fields are parameters, with types and ranges. `warmup` is how many candles `observe` is shown, no
-    more and no fewer; give it the default you need. A strategy is immutable: what it wants depends on
-    what it is shown, so a restart changes nothing.
+    more and no fewer; give it the default you need. `needs` says what else. A strategy is immutable: what it
+    wants depends on what it is shown, so a restart changes nothing.
     """
 
+    needs: ClassVar[Needs] = Needs()
     warmup: Candles = 20
 
     @property
@@ -80,9 +137,23 @@ class Strategy(Parametrised, frozen=True):
         """Its name in ids, journals and settings: the class's, as `moving-average-cross`."""
         return strategy_name(type(self))
 
+    @property
+    def every_ns(self) -> int:
+        """How often a strategy that needs the book is asked, in ns of the market's time."""
+        return 0
+
     @abstractmethod
-    def observe(self, market: Market) -> Exposure | None:
-        """Say what to hold now (see `hold`), or None for no opinion: what is held then stays."""
+    def observe(self, market: Market) -> Wish | None:
+        """Say what to hold now (see `hold`) or to quote, or None for no opinion: what is held then stays."""
+
+    def exposures(self, candles: CandleColumns) -> Shares | None:  # noqa: ARG002  a hook
+        """What `observe` says at each candle, all at once: shares in [-1, 1], NaN for no opinion.
+
+        Only for speed, and only for strategies that need nothing but candles; None is to ask `observe`. Row t
+        must be what `observe` answers when it is shown the `warmup` candles up to t, which `openoutcry check`
+        verifies. Rows before the warm-up are NaN.
+        """
+        return None
 
     def hold(self, share: float, reason: str) -> Exposure:
         """Want to hold `share` of what risk allows, from -1 to 1, for a reason people can read.
