@@ -1,4 +1,4 @@
-"""A search that is a process of its own: `python -m tests.…searching STATE JOBS TRIALS KILLED_AFTER`."""
+"""A search that is a process of its own: `python -m tests.…searching STATE ENGINE JOBS TRIALS KILLED`."""
 
 import os
 import signal
@@ -16,7 +16,8 @@ REQUEST = Request(
 
 
 def main():
-    state, jobs, trials, killed_after = Path(sys.argv[1]), *map(int, sys.argv[2:])
+    state, engine = Path(sys.argv[1]), sys.argv[2]
+    jobs, trials, killed_after = map(int, sys.argv[3:])
     told = []
 
     def tell(trial, score):
@@ -25,7 +26,7 @@ def main():
             os.kill(os.getpid(), signal.SIGKILL)
 
     series = walk_of(11)
-    request = msgspec.structs.replace(REQUEST, jobs=jobs, trials=trials)
+    request = msgspec.structs.replace(REQUEST, engine=engine, jobs=jobs, trials=trials)
     found = optimise(request, series, record_of(series), settings_of(), state=state, tell=tell)
     sys.stdout.write(msgspec.json.encode({"told": told, "found": found}).decode())
 

@@ -1,5 +1,6 @@
 """A search can be repeated, interrupted and spread over processes, and nothing of it changes."""
 
+import importlib.util
 import json
 import signal
 import sqlite3
@@ -35,9 +36,9 @@ def searched(made, state, series, request=REQUEST, engine=None):
         )
 
 
-def start(state, jobs, trials, killed_after=0):
+def start(state, jobs, trials, killed_after=0, engine="local"):
     module = "tests.backtesting.optimise.searching"
-    arguments = [sys.executable, "-m", module, state, str(jobs), str(trials), str(killed_after)]
+    arguments = [sys.executable, "-m", module, state, engine, str(jobs), str(trials), str(killed_after)]
     return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
 
 
@@ -99,6 +100,23 @@ def test_one_process_and_two_find_the_same(made, tmp_path):
         engine.close()
     assert alone == together
     assert len({trial.outcome.returns for trial in alone}) > 20
+
+
+def test_a_ray_cluster_of_two_processes_finds_the_same(tmp_path):
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("needs the extra `ray`, which is not installed here")
+    local, cluster = (start(tmp_path / name, 2, 12, engine=name) for name in ("local", "ray"))
+    assert local.returncode == 0, local.stderr
+    assert cluster.returncode == 0, cluster.stderr
+    assert cluster.stdout == local.stdout
+
+
+def test_without_ray_its_engine_says_how_to_get_it(tmp_path):
+    if importlib.util.find_spec("ray") is not None:
+        pytest.skip("Ray is installed here")
+    refused = start(tmp_path, 2, 12, engine="ray")
+    assert refused.returncode == 1
+    assert "pip install 'openoutcry[ray]'" in refused.stderr
 
 
 def test_another_seed_searches_elsewhere(made, tmp_path):
