@@ -26,6 +26,7 @@ from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.loader import Plugins
 from openoutcry.risk_management.officer import RiskOfficer
 from openoutcry.strategies.desk import StrategyDesk
+from openoutcry.strategies.outlook import Outlook
 from openoutcry.strategies.strategy import Shares, Strategy
 
 SHARE_TOLERANCE: Final = 1e-9  # between a strategy's `observe` and its `exposures`
@@ -56,9 +57,9 @@ class Chronicle:
 
     def remember(self, message: Message) -> None:
         """Take a message."""
-        kind = type(message)
-        if kind in _COUNTED:
-            self.counts[_COUNTED[kind]] += 1
+        name = _COUNTED.get(type(message))
+        if name is not None:
+            self.counts[name] += 1
         if isinstance(message, Fill):
             self.fills.append(message)
         elif isinstance(message, Signal):
@@ -130,12 +131,11 @@ class CandleBacktest:
             [self._symbol], self._series.instrument.venue, TimestampNs(int(self._series.open_ns[0]))
         )
         rows, row, told = len(self._series), 0, 0
-        if shares is not None:
-            shares = self._warm(shares)
+        outlook = None if shares is None else Outlook(self._warm(shares))
         candle_at = self._candles()
         while True:
-            if shares is not None:
-                row = self.desk.skip(shares, row)
+            if outlook is not None:
+                row = self.desk.skip(outlook, row)
             if row >= rows or not self.floor.show(candle_at(row)):
                 break
             if shares is not None:

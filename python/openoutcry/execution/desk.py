@@ -246,11 +246,12 @@ class ExecutionDesk:
     @property
     def next_timer_ns(self) -> TimestampNs | None:
         """When `on_timer` is next of use; None if nothing waits for a time."""
-        moments = [child.query_at_ns for child in self._unsettled.values()]
+        moments: list[int | None] = [child.query_at_ns for child in self._unsettled.values()]
         for parent in self._roster.live.values():
             if not parent.closing:
-                moments += [parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns]
-        return TimestampNs(min((moment for moment in moments if moment is not None), default=0)) or None
+                moments += (parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns)
+        known = [moment for moment in moments if moment is not None]
+        return TimestampNs(min(known)) if known else None
 
     @property
     def is_settled(self) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from openoutcry.domain.errors import InvalidInputError, JournalError, VenueError
@@ -71,7 +72,7 @@ class Roster:
         """A parent is over; the oldest beyond the limit are forgotten."""
         parent.done = done
         self.done[parent.id] = self.live.pop(parent.id)
-        for old in tuple(self.done.values())[: max(len(self.done) - MAX_DONE_PARENTS, 0)]:
+        for old in tuple(islice(self.done.values(), max(len(self.done) - MAX_DONE_PARENTS, 0))):
             if old.unsettled is None:
                 del self.done[old.id]
                 self.last_hop.forget(old.id)
