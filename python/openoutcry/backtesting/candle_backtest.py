@@ -11,7 +11,7 @@ from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
 from openoutcry.backtesting.candle_venue import CandleVenue, CandleVenueTerms
 from openoutcry.backtesting.floor import TradingFloor
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.market import CandleClosed
@@ -78,9 +78,12 @@ class CandleBacktest:
         series: CandleSeries,
         strategy: Strategy,
         settings: Settings,
-        run_id: str,
-        plugins: Plugins | None,
+        *,
+        run_id: str = "",
+        funding: Funding | None = None,
+        plugins: Plugins | None = None,
     ) -> None:
+        """Wire the floor for one run, whose id begins its orders' ids."""
         self._series = series
         self._symbol = series.instrument.symbol
         self.columns = frozen_columns(series)
@@ -112,10 +115,11 @@ class CandleBacktest:
             half_spread_ppm=costs.half_spread_ppm,
             volume_share_ppm=costs.volume_share_ppm,
         )
+        self.venue = CandleVenue(series, terms, funding)
         self.floor = TradingFloor(
             deciders=deciders,
             execution=self.execution,
-            venue=CandleVenue(series, terms),
+            venue=self.venue,
             order_latency_ns=costs.order_latency_ns,
             report_latency_ns=costs.report_latency_ns,
             remember=self.chronicle.remember,

@@ -9,7 +9,7 @@ from openoutcry.domain.errors import InvalidInputError, JournalError, VenueError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Done, Fill
 from openoutcry.domain.units import TimestampNs
-from openoutcry.execution.commands import OrderReport
+from openoutcry.execution.commands import FundingSettled, OrderReport
 from openoutcry.execution.last_hop import LastHop
 from openoutcry.execution.ledger import Ledger
 from openoutcry.execution.parent import Child, ParentOrder
@@ -105,6 +105,8 @@ class Roster:
                     self.settle(parent, child)
                 case Fill():
                     self.ledger.book(record)
+                case FundingSettled():
+                    self.ledger.fund(record)
                 case Done(parent_id=parent_id):
                     self.retire(self.live[parent_id], record)
                 case _:
