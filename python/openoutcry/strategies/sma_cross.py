@@ -11,14 +11,6 @@ class SmaCross(Strategy, frozen=True):
     fast: Candles = 20
     warmup: Candles = 100
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fast >= self.warmup:
-            raise InvalidInputError(
-                f"SmaCross: fast = {self.fast} must be less than warmup = {self.warmup}; "
-                "lower fast or raise warmup"
-            )
-
     def observe(self, market: Market) -> Exposure | None:
         """Follow the trend."""
         gap = market.close[-self.fast :].mean() - market.close.mean()
@@ -30,3 +22,11 @@ class SmaCross(Strategy, frozen=True):
         fast, slow = (sums[n:] - sums[:-n] for n in (self.fast, self.warmup))
         above = fast[self.warmup - self.fast :] * self.warmup > slow * self.fast
         return np.concatenate((np.full(self.warmup - 1, np.nan), above))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fast >= self.warmup:
+            raise InvalidInputError(
+                f"SmaCross: fast = {self.fast} must be less than warmup = {self.warmup}; "
+                "lower fast or raise warmup"
+            )
