@@ -79,6 +79,28 @@ def scaled(text: "pl.Series", scale: int) -> Integers:
     return np.ascontiguousarray(numbers.to_numpy(), np.int64)
 
 
+def to_nearest(text: "pl.Series", scale: int) -> tuple[Integers, int]:
+    """A column of `decimal_column` times 10^scale to the nearest (a half: away from 0), and how many changed.
+
+    What is more than 0 stays more than 0.
+
+    Raises:
+        InvalidInputError: a number is too large; names the row.
+    """
+    fraction = text.str.extract(r"\.([0-9]+)$").fill_null("")
+    changed = fraction.str.len_bytes() > scale
+    count = int(changed.sum())
+    if not count:
+        return scaled(text, scale), 0
+    kept = fraction.str.slice(0, scale).str.pad_end(scale, "0")
+    floor = scaled(text.str.extract(r"^([^.]*)") + "." + kept, scale).copy()
+    up = fraction.str.slice(scale, 1).is_in(["5", "6", "7", "8", "9"])
+    tiny = (floor == 0) & changed.to_numpy()
+    negative = text.str.starts_with("-").to_numpy()
+    floor += np.where(up.to_numpy() | tiny, np.where(negative, -1, 1), 0)
+    return floor, count
+
+
 def on_step(text: "pl.Series", step: Decimal) -> Integers:
     """A column of `decimal_column` as counts of a step.
 
