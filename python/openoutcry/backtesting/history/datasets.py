@@ -38,7 +38,7 @@ from openoutcry.backtesting.history.source import (
 from openoutcry.backtesting.result import DatasetRecord, Integers
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.exchanges.recording import FOLDER_PATTERNS
+from openoutcry.exchanges.recording import FOLDER_PATTERNS, is_recording
 
 TABLE_PATTERNS: Final = ("*.parquet", "*.csv", "*.csv.gz", "*.csv.zst", "*.zip", "*.json")
 
@@ -185,18 +185,12 @@ def _table_sources(file: Path, options: ImportOptions) -> list[Source]:
     return [_candles(file, options)]
 
 
-def _is_raw(file: Path) -> bool:
-    first = next(tables.text_lines(file), b"")
-    stamp, _, frame = first.partition(b" ")
-    return stamp.isdigit() and frame.startswith(b"{")
-
-
 _FORMATS: Final = (
     (lobster.is_lobster, lobster.open_lobster),
     (coinbase_csv.is_coinbase, coinbase_csv.open_coinbase),
     (session.is_session, session.open_session),
     (binance_dump.is_dump, binance_dump.open_dump),
-    (_is_raw, binance_recording.open_recordings),
+    (is_recording, binance_recording.open_recordings),
 )
 
 

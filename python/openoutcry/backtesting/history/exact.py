@@ -134,14 +134,14 @@ def times_ns(column: "pl.Series") -> Integers:
         aware = column.dtype.time_zone is not None
         moments = column if aware else column.dt.replace_time_zone("UTC")
         return _int64(moments.dt.epoch("ns"), column)
+    numbers = column
     if column.dtype == pl.String:
-        whole = column.str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
-        if whole.null_count() == len(whole):
+        numbers = column.str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+        if numbers.null_count() == len(numbers):
             return _int64(_iso(column), column)
-        column = whole.alias(column.name)
-    if column.dtype.is_float():
-        column = column.cast(pl.Int64, strict=False)
-    values = _int64(column, column)
+    if numbers.dtype.is_float():
+        numbers = numbers.cast(pl.Int64, strict=False)
+    values = _int64(numbers, column)
     if not len(values):
         return values
     largest = int(np.abs(values).max())
