@@ -58,9 +58,10 @@ def check(
 ) -> None:
     """Read the history in PATH from end to end and say what is wrong with it.
 
-    PATH is a file, a folder, or a dataset of the catalogue, venue:symbol:kind: recordings, candles in Parquet,
-    CSV or ccxt's JSON, Binance's and Tardis' dumps, LOBSTER. Of a folder with recordings these are checked.
-    Without it, what a demo would play is. Exits with 1 if something is unfit for use.
+    PATH is a file, a folder, or a dataset of the catalogue, venue:symbol:kind. Files are recordings, candles
+    (Parquet, CSV, ccxt's JSON), Binance's and Tardis' dumps, or LOBSTER's messages. Of a folder with
+    recordings these are checked; without a PATH, what a demo would play is. Exits with 1 if something is
+    unfit for use.
     """
     from openoutcry.cli import data_history  # noqa: PLC0415  --help needs none of it
     from openoutcry.exchanges.data_check import check_data  # noqa: PLC0415

@@ -1,10 +1,11 @@
 //! LOBSTER's messages to rows by order.
 
 use super::row::{self, Content, Row};
-use crate::book::l3::{BatchError, BatchProblem, L3Book};
+use crate::book::l3::{BatchError, BatchProblem, L3Book, L3Error};
 use crate::decode::Level;
 use crate::decode::lobster::{Kind, Message, Messages};
 use crate::decode::order::UnitsPerTick;
+use crate::units::{PriceTicks, SizeLots};
 
 const WINDOW_TICKS: usize = 16_384;
 
@@ -80,68 +81,53 @@ impl LobsterHistory {
             self.counts.off_grid += 1;
             return Ok(());
         };
-        let (id, size) = (message.id, message.size);
-        let resting = Content {
-            code: row::ADDED,
-            side: message.side,
+        if matches!(message.kind, Kind::Execute | Kind::ExecuteHidden) {
+            let trade = Content {
+                code: row::TRADE,
+                // The taker stands on the other side of the order that trades.
+                side: message.side.opposite(),
+                price,
+                size: message.size,
+                order_id: 0,
+            };
+            self.push(message, trade);
+        }
+        if message.kind.changes_book() {
+            self.on_order(message, price)?;
+        }
+        Ok(())
+    }
+
+    /// What a message changes of a displayed order.
+    fn on_order(&mut self, message: &Message, price: PriceTicks) -> Result<(), L3Error> {
+        let Message { id, side, size, .. } = *message;
+        if message.kind != Kind::Add && self.book.order(id).is_none() {
+            self.counts.unknown += 1;
+            return Ok(());
+        }
+        let (code, size) = match message.kind {
+            Kind::Execute => {
+                self.book.execute(id, size)?;
+                (row::FILLED, size)
+            }
+            Kind::Reduce => match self.book.reduce(id, size)? {
+                SizeLots::ZERO => (row::CANCELLED, size),
+                left => (row::MODIFIED, left),
+            },
+            Kind::Delete => (row::CANCELLED, self.book.cancel(id)?.size),
+            _ => {
+                self.book.add(id, side, Level { price, size })?;
+                (row::ADDED, size)
+            }
+        };
+        let content = Content {
+            code,
+            side,
             price,
             size,
             order_id: id.0 as i64,
         };
-        // The taker stands on the other side of the order that trades.
-        let trade = Content {
-            code: row::TRADE,
-            side: message.side.opposite(),
-            order_id: 0,
-            ..resting
-        };
-        if message.kind == Kind::ExecuteHidden {
-            self.push(message, trade);
-            return Ok(());
-        }
-        let is_known = message.kind == Kind::Add || self.book.order(id).is_some();
-        self.counts.unknown += u64::from(!is_known);
-        let content = match message.kind {
-            Kind::Execute => {
-                self.push(message, trade);
-                if is_known {
-                    self.book.execute(id, size)?;
-                }
-                Content {
-                    code: row::FILLED,
-                    ..resting
-                }
-            }
-            _ if !is_known => return Ok(()),
-            Kind::Reduce => {
-                let size = self.book.reduce(id, size)?;
-                let code = if size.is_zero() {
-                    row::CANCELLED
-                } else {
-                    row::MODIFIED
-                };
-                Content {
-                    code,
-                    size,
-                    ..resting
-                }
-            }
-            Kind::Delete => {
-                let size = self.book.cancel(id)?.size;
-                Content {
-                    code: row::CANCELLED,
-                    size,
-                    ..resting
-                }
-            }
-            _ => {
-                self.book.add(id, message.side, Level { price, size })?;
-                resting
-            }
-        };
-        if is_known {
-            self.push(message, content);
-        }
+        self.push(message, content);
         Ok(())
     }
 
