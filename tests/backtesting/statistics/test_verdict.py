@@ -81,6 +81,15 @@ def test_no_better_than_buy_and_hold():
     assert calmer.line.endswith("at less risk.")
 
 
+def test_what_is_only_the_markets():
+    held = 100 * np.cumprod(1.0 + np.diff(np.log(RISING), prepend=np.log(100)))
+    noise = np.random.default_rng(8).normal(0.0, 0.002, 300)
+    leveraged = 100 * np.cumprod(1.0 + 2.0 * (held / np.append(100, held[:-1]) - 1.0) + noise - noise.mean())
+    verdict = judged(curve_of(leveraged, held=held))
+    assert rules(verdict) == ["market"]
+    assert verdict.line.startswith("Doubtful: skill beside the market's own rise only ")
+
+
 def test_the_risk_halt():
     verdict = judged(halt_reason="the day's loss passed 5 % on 2024-08-09")
     assert verdict.line == "Bad: the risk halt ended it: the day's loss passed 5 % on 2024-08-09."

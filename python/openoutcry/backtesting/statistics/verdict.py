@@ -172,6 +172,13 @@ def _insignificant(evidence: _Evidence) -> Reason | None:
     )
 
 
+def _the_markets(evidence: _Evidence) -> Reason | None:
+    skill, own = evidence.performance.skill_probability, evidence.performance.alpha_probability
+    if skill is None or own is None or skill < CONFIDENCE or own >= CONFIDENCE:
+        return None  # without significance at all that is said already
+    return Reason("doubtful", "market", f"skill beside the market's own rise only {_percent(own)} likely")
+
+
 def _lost(evidence: _Evidence) -> Reason | None:
     figures = evidence.performance
     if figures.net_atoms > 0 or not evidence.result.fills:
@@ -209,6 +216,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _overfit,
     _chosen_by_chance,
     _insignificant,
+    _the_markets,
     _lost,
     _costly,
     _no_better,
