@@ -10,6 +10,7 @@ mod halt;
 mod l3;
 mod matching;
 mod rows;
+mod simulation;
 mod slicing;
 mod synthetic;
 
@@ -33,6 +34,8 @@ mod _core {
     use super::l3::L3Book;
     #[pymodule_export]
     use super::matching::SimulatedVenue;
+    #[pymodule_export]
+    use super::simulation::Simulator;
     #[pymodule_export]
     use super::slicing::{twap_schedule, vwap_schedule};
     #[pymodule_export]

@@ -99,14 +99,20 @@ fn set(book: &mut L2Book, event: &Event) {
     let price = PriceTicks(event.price);
     let size = SizeLots(event.size);
     book.set(event.side, Level { price, size });
-    if event.size > 0 {
-        let other = event.side.opposite();
-        while let Some(best) = book.best(other) {
-            if !reaches(event.side, event.price, best.price.0) {
-                break;
-            }
-            delete(book, other, best.price);
+    // One branch, almost never taken: whether a level is set or deleted is chance.
+    if (event.size > 0) & book.reaches_other(event.side, price) {
+        delete_reached(book, event);
+    }
+}
+
+#[cold]
+fn delete_reached(book: &mut L2Book, event: &Event) {
+    let other = event.side.opposite();
+    while let Some(best) = book.best(other) {
+        if !reaches(event.side, event.price, best.price.0) {
+            break;
         }
+        delete(book, other, best.price);
     }
 }
 

@@ -110,7 +110,7 @@ impl Exchange {
 
     #[inline]
     fn on_level(&mut self, event: &Event, outbox: &mut Outbox) {
-        if self.resting[event.side as usize].is_empty() {
+        if !self.resting[event.side as usize].spans(event.price) {
             self.book.apply(event);
         } else {
             let before = self.book.size_at(event.side, PriceTicks(event.price)).0;
@@ -120,7 +120,9 @@ impl Exchange {
         if !self.taken.is_empty() {
             self.taken.forget_changed(&self.book);
         }
-        if !self.resting[event.side.opposite() as usize].is_empty() {
+        // After a halt there may be more to meet than this level.
+        let is_met = self.resting[event.side.opposite() as usize].is_reached(event.price);
+        if is_met || !self.rules.halts.is_empty() {
             self.meet_crossed(event, outbox);
         }
     }

@@ -31,10 +31,19 @@ pub type LatencyRow = [i64; 3];
 #[derive(Debug, Clone)]
 enum Delay {
     Constant(i64),
-    /// (moment, delay), moments ascending; a negative delay is that of the news that the order was lost.
-    Recorded(Vec<(i64, i64)>),
+    /// By moment, ascending.
+    Recorded(Vec<Recorded>),
     /// (probability, delay), both ascending.
     Drawn(Vec<(f64, f64)>, Random),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Recorded {
+    at_ns: i64,
+    /// None if it was lost.
+    delay_ns: Option<i64>,
+    /// Until the trader knew.
+    known_ns: i64,
 }
 
 /// The latencies of an instrument's orders.
@@ -67,34 +76,36 @@ impl OrderLatency {
         let bad = |row: usize, what: &str| {
             SimulationError::setting("latency", format!("row {row} {what}"))
         };
-        let (mut entry, mut response) = (Vec::new(), Vec::new());
+        let (mut entry, mut response) = (Vec::<Recorded>::new(), Vec::new());
         for (row, [request_ns, exchange_ns, response_ns]) in rows.iter().copied().enumerate() {
-            if entry.last().is_some_and(|(last, _)| *last > request_ns) {
+            if entry.last().is_some_and(|last| last.at_ns > request_ns) {
                 return Err(bad(
                     row,
                     "is before the one above it; sort the rows by request_ns",
                 ));
             }
             let is_lost = exchange_ns <= 0 || response_ns < 0;
-            let answered_ns = response_ns.saturating_abs();
-            let (there, back) = if is_lost {
-                (answered_ns.saturating_sub(request_ns), 0)
-            } else {
-                (
-                    exchange_ns.saturating_sub(request_ns),
-                    answered_ns.saturating_sub(exchange_ns),
-                )
-            };
-            if !(0..=MAX_LATENCY_NS).contains(&there) || !(0..=MAX_LATENCY_NS).contains(&back) {
+            let known_ns = response_ns.saturating_abs().saturating_sub(request_ns);
+            let there_ns = exchange_ns.saturating_sub(request_ns);
+            let back_ns = known_ns.saturating_sub(there_ns);
+            let range = 0..=MAX_LATENCY_NS;
+            if !range.contains(&known_ns) || !is_lost && (there_ns < 0 || back_ns < 0) {
                 return Err(bad(
                     row,
                     "has a latency below 0 or above an hour; give (request_ns, exchange_ns, response_ns) of one clock",
                 ));
             }
-            // A loss at once would look like no latency at all.
-            entry.push((request_ns, if is_lost { -there.max(1) } else { there }));
+            entry.push(Recorded {
+                at_ns: request_ns,
+                delay_ns: (!is_lost).then_some(there_ns),
+                known_ns,
+            });
             if !is_lost {
-                response.push((exchange_ns, back));
+                response.push(Recorded {
+                    at_ns: exchange_ns,
+                    delay_ns: Some(back_ns),
+                    known_ns: back_ns,
+                });
             }
         }
         response.sort_unstable();
@@ -145,46 +156,43 @@ impl OrderLatency {
 
     /// When an order that is sent now reaches the venue, or when the trader learns that it was lost.
     pub(super) fn arrival_ns(&mut self, now_ns: i64) -> Result<i64, i64> {
-        let delay = self.entry.at(now_ns);
-        let arrival_ns = now_ns.saturating_add(delay.saturating_abs());
-        if delay < 0 {
-            Err(arrival_ns)
-        } else {
-            Ok(arrival_ns)
+        match self.entry.at(now_ns) {
+            Ok(delay_ns) => Ok(now_ns.saturating_add(delay_ns)),
+            Err(known_ns) => Err(now_ns.saturating_add(known_ns)),
         }
     }
 
     /// When the trader sees what the venue did.
     pub(super) fn answer_ns(&mut self, exchange_ns: i64) -> i64 {
-        exchange_ns.saturating_add(self.response.at(exchange_ns))
+        let delay_ns = self.response.at(exchange_ns);
+        exchange_ns.saturating_add(delay_ns.unwrap_or_else(|known_ns| known_ns))
     }
 }
 
 impl Delay {
-    fn at(&mut self, now_ns: i64) -> i64 {
+    /// How long it takes, or, if it is lost, until that is known.
+    fn at(&mut self, now_ns: i64) -> Result<i64, i64> {
         match self {
-            Self::Constant(delay_ns) => *delay_ns,
+            Self::Constant(delay_ns) => Ok(*delay_ns),
             Self::Recorded(rows) => interpolated(rows, now_ns),
-            Self::Drawn(quantiles, random) => drawn(quantiles, random),
+            Self::Drawn(quantiles, random) => Ok(drawn(quantiles, random)),
         }
     }
 }
 
-fn interpolated(rows: &[(i64, i64)], now_ns: i64) -> i64 {
-    let above = rows.partition_point(|(at, _)| *at <= now_ns);
-    let Some((from, first)) = rows.get(above.wrapping_sub(1)).copied() else {
-        return rows.first().map_or(0, |(_, delay)| *delay);
+fn interpolated(rows: &[Recorded], now_ns: i64) -> Result<i64, i64> {
+    let above = rows.partition_point(|row| row.at_ns <= now_ns);
+    let (first, second) = match (rows.get(above.wrapping_sub(1)), rows.get(above)) {
+        (Some(first), Some(second)) => (*first, *second),
+        (Some(only), None) | (None, Some(only)) => (*only, *only),
+        (None, None) => return Ok(0),
     };
-    let Some((to, second)) = rows.get(above).copied() else {
-        return first;
-    };
-    let share = (now_ns - from) as f64 / (to - from) as f64;
-    let (first_ns, second_ns) = (first.abs(), second.abs());
-    let delay_ns = first_ns + ((second_ns - first_ns) as f64 * share) as i64;
-    if first < 0 || second < 0 {
-        -delay_ns.max(1)
-    } else {
-        delay_ns
+    let span_ns = (second.at_ns - first.at_ns).max(1);
+    let share = (now_ns - first.at_ns).clamp(0, span_ns) as f64 / span_ns as f64;
+    let between = |from: i64, to: i64| from + ((to - from) as f64 * share) as i64;
+    match (first.delay_ns, second.delay_ns) {
+        (Some(from), Some(to)) => Ok(between(from, to)),
+        _ => Err(between(first.known_ns, second.known_ns)),
     }
 }
 

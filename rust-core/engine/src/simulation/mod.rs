@@ -161,4 +161,3 @@ impl From<SimulationError> for Stop {
         Self::Failed(error)
     }
 }
-

@@ -41,6 +41,25 @@ impl RestingSide {
         self.orders.is_empty()
     }
 
+    /// A price lies between our best and our worst.
+    #[inline]
+    pub(super) fn spans(&self, price: i64) -> bool {
+        match (self.orders.first(), self.orders.last()) {
+            (Some(best), Some(worst)) => {
+                !is_better(self.side, price, best.price.0)
+                    && !is_better(self.side, worst.price.0, price)
+            }
+            _ => false,
+        }
+    }
+
+    /// A level of the other side at a price meets our best.
+    #[inline]
+    pub(super) fn is_reached(&self, price: i64) -> bool {
+        let mut orders = self.orders.iter().take(1);
+        orders.any(|best| reaches(self.side, best.price.0, price))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.orders.len()
     }
