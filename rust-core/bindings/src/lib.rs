@@ -11,6 +11,7 @@ mod history;
 mod l3;
 mod matching;
 mod rows;
+mod simulation;
 mod slicing;
 mod synthetic;
 
@@ -36,6 +37,8 @@ mod _core {
     use super::l3::L3Book;
     #[pymodule_export]
     use super::matching::SimulatedVenue;
+    #[pymodule_export]
+    use super::simulation::Simulator;
     #[pymodule_export]
     use super::slicing::{twap_schedule, vwap_schedule};
     #[pymodule_export]

@@ -13,6 +13,7 @@ pub mod feed;
 pub mod history;
 pub mod matching;
 pub mod random;
+pub mod simulation;
 pub mod slicing;
 pub mod synthetic;
 pub mod tape;
