@@ -1,6 +1,5 @@
 import numpy as np
 
-from openoutcry.domain.errors import InvalidInputError
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.strategies.strategy import Candles, Exposure, Market, Shares, Strategy
 
@@ -29,11 +28,3 @@ class SmaCross(Strategy, frozen=True):
         fast, slow = (sums[n:] - sums[:-n] for n in (self.fast, self.warmup))
         above = fast[self.warmup - self.fast :] * self.warmup > slow * self.fast
         return np.concatenate((np.full(self.warmup - 1, np.nan), above))
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fast >= self.warmup:
-            raise InvalidInputError(
-                f"SmaCross: fast = {self.fast} must be less than warmup = {self.warmup}; "
-                "lower fast or raise warmup"
-            )
