@@ -107,7 +107,11 @@ def _faults(run: RunJournals) -> Iterable[Row]:
             case VenueStatus():
                 yield moment_text(event.at_ns), f"{event.venue} {event.symbol} {event.state}", event.reason
             case MarketAlert():
-                yield moment_text(event.at_ns), f"alert of {event.detector}, {event.score:.2f}", event.evidence
+                yield (
+                    moment_text(event.at_ns),
+                    f"alert of {event.detector}, {event.score:.2f}",
+                    event.evidence,
+                )
             case Halt():
                 yield moment_text(event.at_ns), f"halt by {event.by}", event.reason
             case Failure():
