@@ -29,6 +29,7 @@ from openoutcry.execution.parent import (
     check_deployment_id,
     client_order_id,
 )
+from openoutcry.execution.record_store import JournaledRecords, RecordsInMemory, RecordStore
 from openoutcry.execution.records import (
     Answered,
     BalancesOpened,
@@ -39,8 +40,6 @@ from openoutcry.execution.records import (
     Reconciled,
     Slice,
     StateChanged,
-    entry_of,
-    records_of,
 )
 from openoutcry.execution.roster import Roster
 from openoutcry.execution.turn import Decision, DeskSettings, Turn
@@ -72,7 +71,7 @@ class ExecutionDesk:
         deployment_id: str,
         venue: str,
         instruments: Mapping[str, Instrument],
-        journal: OrderJournal,
+        journal: OrderJournal | RecordsInMemory,
         opening_balances: Mapping[str, int],
         settings: DeskSettings | None = None,
         is_halted: Callable[[], bool] = lambda: False,
@@ -89,7 +88,9 @@ class ExecutionDesk:
         self._deployment_id = check_deployment_id(deployment_id)
         self._venue = venue
         self._instruments = dict(instruments)
-        self._journal = journal
+        self._records: RecordStore = (
+            JournaledRecords(journal) if isinstance(journal, OrderJournal) else journal
+        )
         self._settings = settings or DeskSettings()
         self._is_halted = is_halted
         self._roster = Roster(instruments, opening_balances)
@@ -111,7 +112,7 @@ class ExecutionDesk:
             JournalError: the journal's content contradicts itself.
         """
         fresh = True
-        for record, at_ns in records_of(self._journal.entries()):
+        for record, at_ns in self._records.read():
             fresh = False
             self._roster.replay(record, at_ns)
         self._restored = True
@@ -144,7 +145,7 @@ class ExecutionDesk:
         known = (
             approved.id in self._roster.live
             or approved.id in self._roster.done
-            or self._journal.knows_parent(approved.id)
+            or self._records.knows_parent(approved.id)
         )
         if known:  # its end is told again: the approval may have come twice because that news was lost
             ended = self._roster.done.get(approved.id)
@@ -259,7 +260,7 @@ class ExecutionDesk:
     @property
     def failure(self) -> str:
         """Why the journal failed, or an empty string."""
-        return self._journal.failure
+        return self._records.failure
 
     def unreconciled(self) -> tuple[str, ...]:
         """The orders that cannot be accounted for, and contradictions of the venue; empty is well."""
@@ -300,7 +301,7 @@ class ExecutionDesk:
         """Make the turn durable, then give out what it leads to."""
         if turn.records and not self.failure:
             try:
-                self._journal.append([entry_of(record, turn.now_ns) for record in turn.records])
+                self._records.write(turn.records, turn.now_ns)
             except JournalError as error:
                 self._on_journal_failure(turn, str(error))
         for child in turn.sent:
@@ -589,8 +590,8 @@ class ExecutionDesk:
             return
         if not isinstance(event, OrderReport):
             return
-        is_known = self._journal.knows_order(event.client_order_id)
-        if is_known and (not event.trade_id or self._journal.knows_trade(event.symbol, event.trade_id)):
+        is_known = self._records.knows_order(event.client_order_id)
+        if is_known and (not event.trade_id or self._records.knows_trade(event.symbol, event.trade_id)):
             return
         what = f"{'a trade' if is_known else 'an order'} that the journal does not hold"
         self._contradict(f"the venue reports {what}: {event.client_order_id} {event.trade_id}".rstrip(), turn)

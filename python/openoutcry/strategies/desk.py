@@ -14,11 +14,13 @@ from openoutcry.domain.opinions import Classification, Signal
 from openoutcry.domain.orders import Fill, OrderIntent, Refused
 from openoutcry.domain.units import NS_PER_S, TimestampNs
 from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Prices
+from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.parameters import Parametrised
 from openoutcry.strategies.candle_join import CandleJoin, Joined
-from openoutcry.strategies.strategy import Exposure, Market, Strategy
+from openoutcry.strategies.strategy import Exposure, Market, Shares, Strategy
 
 MAX_RETRY_CANDLES: Final = 32  # the longest pause before a refused intent is tried again
+FIRST_ROWS: Final = 128  # searched at once for the next act; then twice as many, and so on
 
 PositiveNs = Annotated[int, msgspec.Meta(gt=0)]
 Change = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]  # of exposure; from -1 to 1 is 2
@@ -57,10 +59,14 @@ class StrategyDesk:
         strategy: Strategy,
         settings: DeskSettings | None = None,
         max_clock_lead_ns: int = MAX_CLOCK_LEAD_NS,
+        window: CandleWindow | HistoryWindow | None = None,
     ) -> None:
+        """Set up for one symbol; `window` is given where the whole history is in memory already."""
         self._strategy = strategy
         self._settings = settings or DeskSettings()
-        self._window = CandleWindow(symbol=symbol, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
+        if window is None:
+            window = CandleWindow(symbol=symbol, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
+        self._window = window
         self._join = CandleJoin()
         self._intended: float | None = None
         self._intent_id = ""
@@ -86,6 +92,38 @@ class StrategyDesk:
     def counters(self) -> dict[str, float]:
         """Figures for monitoring."""
         return {**self._counts, **self._join.counts}
+
+    def skip(self, shares: Shares, start: int) -> int:
+        """The first row from `start` on at which it makes an intent, len(shares) if none; those before count.
+
+        `shares` are the strategy's wishes at each candle, NaN for none: `Strategy.exposures` of a history.
+        Rows before the warm-up must be NaN.
+        """
+        rows = FIRST_ROWS
+        while start < len(shares):
+            chunk = shares[start : start + rows]
+            found = self._first_act(chunk)
+            wishes = int(np.count_nonzero(~np.isnan(chunk[:found])))
+            self._counts["strategy_signals"] += wishes
+            if self._pause_candles is not None:
+                self._pause_candles -= wishes
+            start += found
+            if found < len(chunk):
+                break
+            rows *= 2
+        return start
+
+    def _first_act(self, shares: Shares) -> int:
+        """What `_must_trade` says to wish after wish: the row of its first yes, or len(shares)."""
+        wished = np.flatnonzero(~np.isnan(shares))
+        if self._intended is None:
+            return int(wished[0]) if len(wished) else len(shares)
+        allowed = np.maximum(shares, 0.0) if self._settings.long_only else shares
+        is_outside = np.abs(allowed - self._intended) > self._settings.no_trade_band
+        first = int(is_outside.argmax()) if is_outside.any() else len(shares)
+        if self._pause_candles is not None and len(wished) >= self._pause_candles:
+            first = min(first, int(wished[self._pause_candles - 1]))
+        return first
 
     def decide(self, message: Message, now_ns: TimestampNs) -> Sequence[Message]:
         """Take one message.

@@ -1,0 +1,1 @@
+"""History: what a backtest replays, and where it comes from."""
