@@ -17,7 +17,7 @@ from openoutcry.backtesting.report import sections
 from openoutcry.backtesting.report.chart_data import candle_columns, curve_columns, price_columns
 from openoutcry.backtesting.report.monthly import monthly_table
 from openoutcry.backtesting.report.page import asset, write_page
-from openoutcry.backtesting.report.thinning import THINNING_RULE
+from openoutcry.backtesting.report.thinning import CANDLE_RULE, CURVE_RULE
 from openoutcry.backtesting.report.wording import amount, percent
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.domain.units import NS_PER_S
@@ -121,7 +121,7 @@ def _equity_chart(judgement: Judgement) -> str:
         f"{percent(figures.drawdown.share)} on {_day(figures.drawdown.low_ns)}, and the exposure."
     )
     is_thinned = len(result.curve) > len(curve_columns(result)["time"])
-    note = f'<p class="note">{escape(THINNING_RULE)}</p>' if is_thinned else ""
+    note = f'<p class="note">{escape(CURVE_RULE)}</p>' if is_thinned else ""
     return (
         _figure("equity-chart", "equity", f"Equity in {quote}, drawdown and exposure in percent", told) + note
     )
@@ -134,7 +134,7 @@ def _market_charts(result: BacktestResult, candles: Sequence[CandleSeries]) -> l
         fills = sum(fill.symbol == symbol for fill in result.fills)
         told = f"{'Candles' if 'open' in columns else 'The price'} of {symbol} with {fills:,} fills as marks."
         merged = columns.get("merged", 1)
-        notes = [f"Each bar is {merged} candles merged. {THINNING_RULE}"] if merged > 1 else []
+        notes = [f"Each bar is {merged} candles merged. {CANDLE_RULE}"] if merged > 1 else []
         notes += [f"{left:,} earlier fills are not drawn."] if left else []
         charts.append(
             _figure(f"market-chart-{index}", "market", f"{symbol}: candles and fills", told)
@@ -145,7 +145,8 @@ def _market_charts(result: BacktestResult, candles: Sequence[CandleSeries]) -> l
 
 def _figure(name: str, kind: str, caption: str, told: str) -> str:
     return (
-        f'<figure class="chart"><figcaption>{escape(caption)}<output class="legend" aria-hidden="true"></output>'
+        f'<figure class="chart"><figcaption>{escape(caption)}'
+        '<output class="legend" aria-hidden="true"></output>'
         f'</figcaption><div id="{name}" class="canvas {kind}" role="img" aria-label="{escape(told)}"></div>'
         "<noscript>The charts need JavaScript; every figure also stands in a table below.</noscript></figure>"
     )

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.report.thinning import thin_candles, thin_rows
 from openoutcry.backtesting.result import BacktestResult, Curve, Integers
 from openoutcry.domain.orders import Fill
-from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_MS, NS_PER_S
+from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_MS
 
 MAX_MARKERS: Final = 4_000  # of fills; beyond them only those of the newest are drawn, and that is said
 MS_PER_S: Final = 1_000
 
 Columns = dict[str, Any]
+Floats = npt.NDArray[np.float64]
 
 
 def drawdown(equity_atoms: Integers, opening_atoms: int) -> Integers:
@@ -22,12 +24,14 @@ def drawdown(equity_atoms: Integers, opening_atoms: int) -> Integers:
     return equity_atoms - np.maximum.accumulate(np.maximum(equity_atoms, opening_atoms))
 
 
-def exposure(result: BacktestResult) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def exposure(result: BacktestResult) -> Floats:
     """The position's value as a share of the account at each moment; 0 where nothing is left of it."""
     curve, instrument = result.curve, result.instruments[result.symbol]
     value = curve.position_lots.astype(float) * curve.price_ticks * instrument.atoms_per_tick_lot
     equity = curve.equity_atoms.astype(float)
-    return np.divide(value, equity, out=np.zeros_like(equity), where=equity > 0)
+    share = np.zeros_like(equity)
+    np.divide(value, equity, out=share, where=equity > 0)
+    return share
 
 
 def curve_columns(result: BacktestResult) -> Columns:
@@ -54,7 +58,7 @@ def candle_columns(result: BacktestResult, series: CandleSeries) -> Columns:
     """Candles and, for each candle and side, one marker that sums up the fills in it."""
     drawn = thin_candles(series)
     tick = float(drawn.instrument.tick)
-    decimals = max(-drawn.instrument.tick.normalize().as_tuple().exponent, 0)  # type: ignore[operator]  finite
+    decimals = len(drawn.instrument.price_text(1).partition(".")[2].rstrip("0"))
     fills = [fill for fill in result.fills if fill.symbol == series.instrument.symbol]
     columns: Columns = {"time": seconds_of(drawn.open_ns).tolist(), "decimals": decimals}
     for name in ("open", "high", "low", "close"):
@@ -72,16 +76,14 @@ def price_columns(curve: Curve, tick: float) -> Columns:
     return {"time": seconds.tolist(), "price": np.round(curve.price_ticks[rows] * tick, 8).tolist()}
 
 
-def seconds_of(times_ns: Integers) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def seconds_of(times_ns: Integers) -> Floats:
     """Moments in seconds, to the millisecond."""
-    return (times_ns // NS_PER_MS) / MS_PER_S
+    return np.asarray((times_ns // NS_PER_MS) / MS_PER_S, dtype=np.float64)
 
 
-def _one_a_moment(
-    rows: Integers, seconds: "np.ndarray[Any, np.dtype[np.float64]]"
-) -> tuple[Integers, "np.ndarray[Any, np.dtype[np.float64]]"]:
+def _one_a_moment(rows: Integers, seconds: Floats) -> tuple[Integers, Floats]:
     """The last row of each moment: a chart takes each time once."""
-    last = np.append(np.diff(seconds) > 0, True)  # noqa: FBT003  a value, not a switch
+    last = np.append(np.diff(seconds) > 0, True)
     return rows[last], seconds[last]
 
 

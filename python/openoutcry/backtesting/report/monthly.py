@@ -44,13 +44,13 @@ def monthly_table(curve: Curve, opening_atoms: int) -> str:
         cells = [_cell(returns.get((year, month + 1)), f"{MONTHS[month]} {year}") for month in range(12)]
         whole = float(np.prod([1.0 + value for (of, _), value in returns.items() if of == year])) - 1.0
         rows.append(
-            f'<tr><th scope="row">{year}</th>{"".join(cells)}{_cell(whole, f"{year}", is_total=True)}</tr>'
+            f'<tr><th scope="row">{year}</th>{"".join(cells)}{_cell(whole, str(year), is_total=True)}</tr>'
         )
     begun, ended = (
         f"{datetime.fromtimestamp(at_ns / NS_PER_S, tz=UTC):%-d %B %Y}"
         for at_ns in (int(curve.times_ns[0]), int(curve.times_ns[-1]))
     )
-    note = f"The first and the last month are parts: the account opened {begun}, the data ends {ended} (UTC)."
+    note = f"The first and the last month may be parts: from {begun} to {ended} (UTC)."
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Monthly returns">'
         '<table class="months"><caption class="unseen">Return of each month, after costs, in percent</caption>'

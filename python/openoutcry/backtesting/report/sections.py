@@ -1,8 +1,10 @@
 """The parts of a backtest's report, as HTML. Whatever is text is escaped here."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
+from itertools import zip_longest
 from typing import Any, Final
 
 import msgspec
@@ -22,17 +24,28 @@ Figure = tuple[str, str, str]  # name, value, what stands under it
 
 
 def table(
-    caption: str, head: Sequence[str], rows: Iterable[Row], *, numbers: Sequence[int] = (), kind: str = ""
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    numbers: Sequence[int] = (),
+    kind: str = "",
+    marks: Sequence[str] = (),
 ) -> str:
-    """A table of text; `numbers` are the columns set to the right. Says so if there is nothing, or more."""
+    """A table of text; `numbers` are the columns set to the right. Says so if there is nothing, or more.
+
+    `marks` are attributes of the rows, as HTML.
+    """
     listed = list(rows)
     if not listed:
         return f'<p class="note">{escape(caption)}: none.</p>'
     align = [' class="number"' if column in numbers else "" for column in range(len(listed[0]))]
     heading = "".join(
-        f'<th scope="col"{each}>{escape(name)}</th>' for name, each in zip(head, align, strict=True)
+        f'<th scope="col"{each}>{escape(name)}</th>' for name, each in zip(head, align, strict=bool(head))
     )
-    body = "".join(_row(row, align) for row in listed[:MAX_ROWS])
+    body = "".join(
+        _row(row, align, mark) for row, mark in zip_longest(listed[:MAX_ROWS], marks[:MAX_ROWS], fillvalue="")
+    )
     left = len(listed) - MAX_ROWS
     more = (
         f'<p class="note">The first {MAX_ROWS:,} of {len(listed):,}; {left:,} more are not shown.</p>'
@@ -41,15 +54,16 @@ def table(
     )
     thead = f"<thead><tr>{heading}</tr></thead>" if head else ""
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="{kind}">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="{kind}">'
         f'<caption class="unseen">{escape(caption)}</caption>{thead}<tbody>{body}</tbody></table></div>{more}'
     )
 
 
-def _row(row: Row, align: Sequence[str]) -> str:
+def _row(row: Row, align: Sequence[str], mark: str) -> str:
     first, *others = (escape(str(cell)) for cell in row)
     cells = "".join(f"<td{each}>{cell}</td>" for cell, each in zip(others, align[1:], strict=True))
-    return f'<tr><th scope="row"{align[0]}>{first}</th>{cells}</tr>'
+    return f'<tr{mark}><th scope="row"{align[0]}>{first}</th>{cells}</tr>'
 
 
 def section(anchor: str, title: str, *parts: str) -> str:
@@ -132,7 +146,9 @@ def statistics(judgement: Judgement) -> str:
     )  # fmt: skip
     told = ((name, value, band or figures.undefined.get(field, "")) for name, value, band, field in rows)
     head = ("statistic", "value", "band, or why there is none")
-    return f'{table("Statistics", head, told, numbers=(1,))}<p class="note">{escape(note)}</p>'
+    return (
+        f'{table("Statistics", head, told, numbers=(1,), kind="measures")}<p class="note">{escape(note)}</p>'
+    )
 
 
 def span_name(period_ns: int) -> str:
@@ -181,7 +197,7 @@ def trades(judgement: Judgement) -> str:
         "fees",
         "net",
         "lasted",
-        "cause",
+        "caused by the closes of",
     )
     rows = (
         (
@@ -196,23 +212,29 @@ def trades(judgement: Judgement) -> str:
             amount(trip.fees_atoms),
             amount(trip.net_atoms, signed=True),
             span(trip.closed_ns - trip.opened_ns),
-            f"{cause_text(trip.opening_parent_id)}, out {cause_text(trip.closing_parent_id)}",
+            f"{cause_text(trip.opening_parent_id)} / {cause_text(trip.closing_parent_id)}",
         )
         for number, trip in enumerate(judgement.trips, start=1)
     )
+    order = list(instruments)
+    marks = [
+        f' data-market="{order.index(trip.symbol)}" data-from="{trip.opened_ns // NS_PER_S}" '
+        f'data-to="{trip.closed_ns // NS_PER_S}"'
+        for trip in judgement.trips[:MAX_ROWS]
+    ]
     symbols = sorted({trip.symbol for trip in judgement.trips})
     note = (
         f"Lots are matched first in, first out; what is still open at the end is not here. Amounts in "
         f"{quote_of(judgement.result)}{', symbols ' + ', '.join(symbols) if len(symbols) > 1 else ''}."
     )
-    listed = table("Trades", head, rows, numbers=(0, 2, 4, 6, 7, 8, 9), kind="trades")
+    listed = table("Trades", head, rows, numbers=(0, 2, 4, 6, 7, 8, 9), kind="trades", marks=marks)
     return f'<p class="note">{escape(note)}</p>{listed}'
 
 
 def cause_text(parent_id: str) -> str:
     """The candle whose close led to an order, or the order's own id if it names none."""
     found = _CANDLE.search(parent_id)
-    return f"close {_minute(int(found[3]))}" if found else parent_id
+    return _minute(int(found[3]))[5:16] if found else parent_id
 
 
 def _average(judgement: Judgement, trip: RoundTrip, notional_atoms: int) -> str:
@@ -221,8 +243,6 @@ def _average(judgement: Judgement, trip: RoundTrip, notional_atoms: int) -> str:
 
 
 def _minute(at_ns: int) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
     return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S}"
 
 
@@ -230,10 +250,10 @@ def data_quality(datasets: Sequence[DatasetRecord]) -> str:
     """What was played, and what the checks found in it."""
     played = table(
         "Data",
-        ("data", "venue", "symbol", "kind", "from (UTC)", "to (UTC)", "rows", "sha256 of the content"),
+        ("data", "venue", "symbol", "kind", "from (UTC)", "to (UTC)", "rows", "sha256"),
         (
             (data.name, data.venue, data.symbol, data.kind, _minute(data.first_ns), _minute(data.last_ns),
-             f"{data.rows:,}", data.sha256)
+             f"{data.rows:,}", f"{data.sha256[:SHORT_HASH]}…")
             for data in datasets
         ),
         numbers=(6,),
@@ -264,11 +284,16 @@ def simulation(result: BacktestResult) -> str:
         if assumed
         else '<p class="note">No assumption is recorded.</p>'
     )
-    counts = table("Counts", (), [(name, f"{count:,}") for name, count in result.counts.items()], numbers=(1,),
-                   kind="pairs")  # fmt: skip
-    refused = table("Refused, by check", (), [(name, f"{count:,}") for name, count in result.refusals.items()],
-                    numbers=(1,), kind="pairs")  # fmt: skip
-    return f'{listed}<div class="columns"><div><h3>Counts</h3>{counts}</div><div><h3>Refused</h3>{refused}</div></div>'
+    counts = table("Counts", (), _counted(result.counts), numbers=(1,), kind="pairs")
+    refused = table("Refused, by check", (), _counted(result.refusals), numbers=(1,), kind="pairs")
+    return (
+        f'{listed}<div class="columns"><div><h3>Counts</h3>{counts}</div>'
+        f"<div><h3>Refused</h3>{refused}</div></div>"
+    )
+
+
+def _counted(counts: Mapping[str, int]) -> Iterable[Row]:
+    return ((name, f"{count:,}") for name, count in counts.items())
 
 
 def provenance(result: BacktestResult, command: str) -> str:
@@ -277,6 +302,7 @@ def provenance(result: BacktestResult, command: str) -> str:
         ("run", result.run_id),
         ("seed", result.seed),
         ("settings hash", result.config_hash),
+        *((f"sha256 of the content of {data.name}", data.sha256) for data in result.datasets),
         *sorted(result.versions.items()),
     ]
     settings = table("Settings", (), _flat(result.settings), kind="pairs")
@@ -300,5 +326,5 @@ def quote_of(result: BacktestResult) -> str:
     return result.instruments[result.symbol].quote
 
 
-def _between(band: Band | None, text: "Any") -> str:
+def _between(band: Band | None, text: Callable[[float], str]) -> str:
     return f"{text(band.low)} to {text(band.high)}" if band else ""

@@ -11,10 +11,13 @@ MAX_BARS: Final = 5_000
 MAX_BUCKETS: Final = 1_200
 POINTS_A_BUCKET: Final = 5
 
-THINNING_RULE: Final = (
-    f"More than {MAX_BARS:,} candles are merged in runs of equal number: first open, highest high, lowest low, "
-    f"last close. Longer curves are cut into {MAX_BUCKETS:,} stretches, of which the highest and the lowest "
-    "equity, the largest position and the last point are drawn; the deepest point of the drawdown always is."
+CANDLE_RULE: Final = (
+    f"Of more than {MAX_BARS:,} candles, equal numbers are merged into one bar: first open, highest high, "
+    "lowest low, last close."
+)
+CURVE_RULE: Final = (
+    f"The curves are cut into {MAX_BUCKETS:,} stretches; of each, the highest and the lowest equity, the "
+    "largest position and the last point are drawn. The deepest point of the drawdown always is."
 )
 
 

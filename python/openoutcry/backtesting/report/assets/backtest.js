@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("chart-data").textContent);
-  const { createChart, createSeriesMarkers, AreaSeries, CandlestickSeries, LineSeries } = LightweightCharts;
+  const { createChart, createSeriesMarkers, AreaSeries, BaselineSeries, CandlestickSeries, LineSeries } = LightweightCharts;
   const shade = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const number = (value, digits) =>
     value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
@@ -9,7 +9,7 @@
   const points = (columns, name) => columns.time.map((time, row) => ({ time, value: columns[name][row] }));
   const repaints = [];
 
-  function chartIn(element) {
+  function chartIn(element, attributionLogo) {
     const chart = createChart(element, {
       autoSize: true,
       localization: { locale: "en-GB", timeFormatter: (time) => `${moment(time)} UTC` },
@@ -20,7 +20,7 @@
     });
     paint(() => chart.applyOptions({
       layout: {
-        background: { color: "transparent" }, textColor: shade("--soft"), fontSize: 11, fontFamily: "system-ui, sans-serif",
+        attributionLogo, background: { color: "transparent" }, textColor: shade("--soft"), fontSize: 11, fontFamily: "system-ui, sans-serif",
         panes: { separatorColor: shade("--line"), separatorHoverColor: shade("--line") },
       },
       grid: { vertLines: { visible: false }, horzLines: { color: shade("--grid") } },
@@ -42,9 +42,11 @@
     const show = (row) => {
       output.replaceChildren(`${moment(time[row])}`);
       for (const [colour, text] of tell(row)) {
+        const part = document.createElement("span");
         const key = document.createElement("i");
-        if (colour) { key.style.setProperty("--key", `var(${colour})`); output.append(key); }
-        output.append(text);
+        key.style.setProperty("--key", `var(${colour})`);
+        part.append(...(colour ? [key, text] : [`   ${text}`]));
+        output.append(part, "\u200b");
       }
     };
     chart.subscribeCrosshairMove((at) => show(rows.get(at.time) ?? time.length - 1));
@@ -56,16 +58,16 @@
 
   function drawEquity(element, columns) {
     if (!columns.time.length) return;
-    const chart = chartIn(element);
+    const chart = chartIn(element, false);
     const plain = { priceLineVisible: false, lastValueVisible: false };
     const hold = chart.addSeries(LineSeries, { ...plain, lineWidth: 1, priceFormat: amounts }, 0);
-    const equity = chart.addSeries(LineSeries, { ...plain, lastValueVisible: true, lineWidth: 2, priceFormat: amounts }, 0);
-    const fall = chart.addSeries(AreaSeries, { ...plain, lineWidth: 1, priceFormat: percents, invertFilledArea: true }, 1);
+    const equity = chart.addSeries(LineSeries, { ...plain, lineWidth: 2, priceFormat: amounts }, 0);
+    const fall = chart.addSeries(BaselineSeries, { ...plain, lineWidth: 1, priceFormat: percents, baseValue: { type: "price", price: 0 } }, 1);
     const exposure = chart.addSeries(AreaSeries, { ...plain, lineWidth: 1, lineType: 1, priceFormat: percents }, 2);
     paint(() => {
       hold.applyOptions({ color: shade("--other") });
       equity.applyOptions({ color: shade("--own") });
-      fall.applyOptions({ lineColor: shade("--loss"), topColor: `${shade("--loss")}55`, bottomColor: `${shade("--loss")}11` });
+      fall.applyOptions({ topLineColor: shade("--loss"), bottomLineColor: shade("--loss"), bottomFillColor1: `${shade("--loss")}18`, bottomFillColor2: `${shade("--loss")}55` });
       exposure.applyOptions({ lineColor: shade("--other"), topColor: `${shade("--other")}44`, bottomColor: `${shade("--other")}11` });
     });
     hold.setData(points(columns, "hold"));
@@ -76,19 +78,19 @@
     chart.timeScale().fitContent();
     legend(element, chart, columns.time, (row) => [
       ["--own", `equity ${amounts.formatter(columns.equity[row])}`], ["--other", `buy and hold ${amounts.formatter(columns.hold[row])}`],
-      ["--loss", `drawdown ${number(columns.drawdown[row], 1)} %`], ["", `   exposure ${number(columns.exposure[row], 0)} %`],
+      ["--loss", `drawdown ${number(columns.drawdown[row], 1)} %`], ["", `exposure ${number(columns.exposure[row], 0)} %`],
     ]);
   }
 
   function drawMarket(element, columns) {
-    if (!columns.time.length) return;
-    const chart = chartIn(element);
+    if (!columns.time.length) return null;
+    const chart = chartIn(element, true);
     if (!columns.open) {
       const line = chart.addSeries(LineSeries, { lineWidth: 1, priceLineVisible: false });
       paint(() => line.applyOptions({ color: shade("--own") }));
       line.setData(points(columns, "price"));
       chart.timeScale().fitContent();
-      return;
+      return chart;
     }
     const candles = chart.addSeries(CandlestickSeries, {
       priceLineVisible: false, borderVisible: false,
@@ -115,14 +117,35 @@
     if (columns.time.length <= room) chart.timeScale().fitContent();
     else chart.timeScale().setVisibleLogicalRange({ from: columns.time.length - room, to: columns.time.length + 2 });
     legend(element, chart, columns.time, (row) => [
-      ["", `   open ${number(columns.open[row], columns.decimals)}  high ${number(columns.high[row], columns.decimals)}  ` +
+      ["", `open ${number(columns.open[row], columns.decimals)}  high ${number(columns.high[row], columns.decimals)}  ` +
         `low ${number(columns.low[row], columns.decimals)}  close ${number(columns.close[row], columns.decimals)}`],
       ...(told.get(row) ?? []),
     ]);
+    return chart;
+  }
+
+  /* A trade's number shows it in the chart. */
+  function linkTrades(charts) {
+    for (const row of document.querySelectorAll("tr[data-from]")) {
+      const columns = data.market[row.dataset.market];
+      const chart = charts[row.dataset.market];
+      if (!chart) continue;
+      const bar = (seconds) => Math.max(columns.time.findIndex((time) => time > seconds), 0) || columns.time.length;
+      const button = document.createElement("button");
+      button.textContent = row.cells[0].textContent;
+      button.title = "Show this trade in the chart";
+      button.addEventListener("click", () => {
+        const [from, to] = [bar(Number(row.dataset.from)), bar(Number(row.dataset.to))];
+        const room = Math.max(20, Math.round((to - from) / 3));
+        chart.timeScale().setVisibleLogicalRange({ from: from - room, to: to + room });
+        document.getElementById(`market-chart-${row.dataset.market}`).closest("figure").scrollIntoView({ block: "center" });
+      });
+      row.cells[0].replaceChildren(button);
+    }
   }
 
   drawEquity(document.getElementById("equity-chart"), data.equity);
-  data.market.forEach((columns, index) => drawMarket(document.getElementById(`market-chart-${index}`), columns));
+  linkTrades(data.market.map((columns, index) => drawMarket(document.getElementById(`market-chart-${index}`), columns)));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaints.forEach((apply) => apply()));
   document.documentElement.dataset.drawn = "true";
 })();
