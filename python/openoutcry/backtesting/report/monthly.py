@@ -53,8 +53,9 @@ def monthly_table(curve: Curve, opening_atoms: int) -> str:
     note = f"The first and the last month may be parts: from {begun} to {ended} (UTC)."
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Monthly returns">'
-        '<table class="months"><caption class="unseen">Return of each month, after costs, in percent</caption>'
-        f'<thead><tr><th scope="col">Year</th>{head}<th scope="col">Year</th></tr></thead>'
+        '<table class="months"><caption class="unseen">Return of each month, in percent</caption>'
+        '<thead><tr><th scope="col">Year</th>'
+        f'{head}<th scope="col">Year</th></tr></thead>'
         f'<tbody>{"".join(rows)}</tbody></table></div><p class="note">{escape(note)}</p>'
     )
 
