@@ -38,6 +38,7 @@ class BacktestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 MANY: Final = 1_000  # times the cash: a limit that a backtest does not reach
+NEVER: Final = 2.0  # no change of exposure is larger but the whole one from -1 to 1
 MAX_WEIGHT: Final = 0.99  # what is left pays the fees
 
 
@@ -45,13 +46,15 @@ def backtest_defaults(instrument: Instrument, cash_atoms: int, taker_ppm: int) -
     """Settings by dotted key under which a strategy is judged alone: risk hardly limits it.
 
     The whole cash may be invested, without a volatility target; a loss halts only when nothing is left.
-    Contracts may be sold short. Checks of numbers, prices and rates are as they are in paper trading.
+    Contracts may be sold short. Orders go at once: candles cannot tell slices of seconds apart. Checks of
+    numbers, prices and rates are as they are in paper trading.
     """
     return {
         "mode": "backtest",
         "deployment_id": "bt",
         "symbols": [instrument.symbol],
         "strategy.intents.long_only": instrument.kind == "spot",
+        "strategy.intents.twap_change": NEVER,
         "risk.target_volatility_per_year": 1e6,
         "risk.max_weight": MAX_WEIGHT,
         "risk.cash_reserve_atoms": 0,

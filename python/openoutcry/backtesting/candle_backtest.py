@@ -11,7 +11,7 @@ from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
 from openoutcry.backtesting.candle_venue import CandleVenue, CandleVenueTerms
 from openoutcry.backtesting.floor import TradingFloor
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.market import CandleClosed
@@ -26,6 +26,7 @@ from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.loader import Plugins
 from openoutcry.risk_management.officer import RiskOfficer
 from openoutcry.strategies.desk import StrategyDesk
+from openoutcry.strategies.outlook import Outlook
 from openoutcry.strategies.strategy import Shares, Strategy
 
 SHARE_TOLERANCE: Final = 1e-9  # between a strategy's `observe` and its `exposures`
@@ -56,9 +57,9 @@ class Chronicle:
 
     def remember(self, message: Message) -> None:
         """Take a message."""
-        kind = type(message)
-        if kind in _COUNTED:
-            self.counts[_COUNTED[kind]] += 1
+        name = _COUNTED.get(type(message))
+        if name is not None:
+            self.counts[name] += 1
         if isinstance(message, Fill):
             self.fills.append(message)
         elif isinstance(message, Signal):
@@ -77,9 +78,12 @@ class CandleBacktest:
         series: CandleSeries,
         strategy: Strategy,
         settings: Settings,
-        run_id: str,
-        plugins: Plugins | None,
+        *,
+        run_id: str = "",
+        funding: Funding | None = None,
+        plugins: Plugins | None = None,
     ) -> None:
+        """Wire the floor for one run, whose id begins its orders' ids."""
         self._series = series
         self._symbol = series.instrument.symbol
         self.columns = frozen_columns(series)
@@ -111,10 +115,11 @@ class CandleBacktest:
             half_spread_ppm=costs.half_spread_ppm,
             volume_share_ppm=costs.volume_share_ppm,
         )
+        self.venue = CandleVenue(series, terms, funding)
         self.floor = TradingFloor(
             deciders=deciders,
             execution=self.execution,
-            venue=CandleVenue(series, terms),
+            venue=self.venue,
             order_latency_ns=costs.order_latency_ns,
             report_latency_ns=costs.report_latency_ns,
             remember=self.chronicle.remember,
@@ -130,12 +135,11 @@ class CandleBacktest:
             [self._symbol], self._series.instrument.venue, TimestampNs(int(self._series.open_ns[0]))
         )
         rows, row, told = len(self._series), 0, 0
-        if shares is not None:
-            shares = self._warm(shares)
+        outlook = None if shares is None else Outlook(self._warm(shares))
         candle_at = self._candles()
         while True:
-            if shares is not None:
-                row = self.desk.skip(shares, row)
+            if outlook is not None:
+                row = self.desk.skip(outlook, row)
             if row >= rows or not self.floor.show(candle_at(row)):
                 break
             if shares is not None:

@@ -5,23 +5,25 @@ The rule. An order that arrives when the part f of a candle's time is over trade
 spread beyond; at f = 0 that is the open. If that is beyond its limit, it does not trade then. What rests
 trades in a later candle, as a maker, at its limit, and only if that candle's price goes through the limit and
 not just to it; it is known at the candle's close. All orders together take at most a share of a candle's
-volume. Where there is no candle, nothing trades.
+volume. Where there is no candle, nothing trades. Funding is paid on what is held at its time, valued at the
+last close, rounded against us.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Liquidity, OrderState
 from openoutcry.domain.units import Atoms, PriceTicks, SizeLots, TimestampNs
 from openoutcry.execution.commands import (
     CancelOrder,
     Command,
+    FundingSettled,
     OrderAbsent,
     OrderReport,
     QueryOrder,
@@ -29,6 +31,7 @@ from openoutcry.execution.commands import (
     VenueEvent,
 )
 
+RATE_UNITS: Final = 10**12  # a funding rate is a whole number of 10^-12
 PPM: Final = 1_000_000  # parts per million: a hundredth of a basis point is one
 FIRST_ROWS: Final = 64  # searched at once for a candle that trades through a limit
 
@@ -62,20 +65,22 @@ class _Order:
 class CandleVenue:
     """Takes commands when they arrive, and answers with what happened. It looks ahead; nobody else may.
 
-    `wake_ns` is when something that rests trades; `wake` must be called then.
+    `wake_ns` is when something that rests trades, or funding is due; `wake` must be called then.
     """
 
-    def __init__(self, series: CandleSeries, terms: CandleVenueTerms) -> None:
+    def __init__(self, series: CandleSeries, terms: CandleVenueTerms, funding: Funding | None = None) -> None:
         self._series = series
         self._instrument: Instrument = series.instrument
         self._terms = terms
-        self._open_ns, self._open, self._high, self._low, self._volume = (
+        self._end_ns = int(series.open_ns[-1]) + series.interval_ns if len(series) else 0
+        self._open_ns, self._open, self._high, self._low, self._close, self._volume = (
             memoryview(np.ascontiguousarray(column))  # type: ignore[arg-type]  # its items are ints
             for column in (
                 series.open_ns,
                 series.open_ticks,
                 series.high_ticks,
                 series.low_ticks,
+                series.close_ticks,
                 series.volume_lots,
             )
         )
@@ -83,6 +88,10 @@ class CandleVenue:
         self._resting: dict[str, _Order] = {}
         self._taken: tuple[int, int] = (-1, 0)  # a candle, and the lots that our orders had of it
         self._trades = 0
+        self._position_lots = 0
+        self._funding_ns: list[int] = [] if funding is None else funding.times_ns.tolist()
+        self._rates: list[float] = [] if funding is None else funding.rates.tolist()
+        self.funding: list[FundingSettled] = []  # all that was settled
         self.wake_ns: TimestampNs | None = None
 
     def take(self, command: Command, now_ns: TimestampNs) -> Sequence[VenueEvent]:
@@ -98,12 +107,12 @@ class CandleVenue:
         assert isinstance(command, CancelOrder)
         if self._resting.pop(command.client_order_id, None) is not None:
             known.state = "CANCELED"
-            self._look_ahead()
+            self._look_ahead(now_ns)
         return (self._report(known, now_ns, reason=command.reason),)
 
-    def wake(self, now_ns: TimestampNs) -> Sequence[VenueEvent]:
-        """The candles that close now trade what rests; oldest orders first."""
-        events: list[VenueEvent] = []
+    def wake(self, now_ns: TimestampNs) -> Sequence[VenueEvent | FundingSettled]:
+        """Funding is settled, and the candles that close now trade what rests; oldest orders first."""
+        events: list[VenueEvent | FundingSettled] = [*self._settle_funding(now_ns)]
         for resting in tuple(self._resting.values()):
             candle = resting.fill_candle
             if self._closes(candle) > now_ns:
@@ -118,7 +127,7 @@ class CandleVenue:
                 resting.fill_candle = self._trades_through(resting.order, candle + 1)
             else:
                 del self._resting[resting.order.client_order_id]
-        self._look_ahead()
+        self._look_ahead(now_ns)
         return events
 
     def _submit(self, order: SubmitOrder, now_ns: TimestampNs) -> Sequence[VenueEvent]:
@@ -135,13 +144,14 @@ class CandleVenue:
                 events.append(
                     self._trade(placed, candle, lots, price=price, liquidity="taker", now_ns=now_ns)
                 )
+                self._look_ahead(now_ns)
                 if not placed.open_lots:
                     return events
         if order.time_in_force == "GTC":
             is_whole = elapsed_ns == 0 and not events  # all of this candle is still to come
             placed.fill_candle = self._trades_through(order, candle if is_whole else candle + 1)
             self._resting[order.client_order_id] = placed
-            self._look_ahead()
+            self._look_ahead(now_ns)
             return events or [self._report(placed, now_ns)]
         placed.state = "EXPIRED"
         return [*events, self._report(placed, now_ns)]
@@ -180,9 +190,30 @@ class CandleVenue:
     def _closes(self, candle: int) -> int:
         return self._open_ns[candle] + self._series.interval_ns
 
-    def _look_ahead(self) -> None:
+    def _settle_funding(self, now_ns: TimestampNs) -> Sequence[FundingSettled]:
+        """What is held pays rate · value if it is long, and is paid that if it is short."""
+        index = bisect_left(self._funding_ns, now_ns)
+        candle = bisect_right(self._open_ns, now_ns - self._series.interval_ns) - 1  # the last that closed
+        if not self._position_lots or candle < 0 or self._funding_ns[index : index + 1] != [now_ns]:
+            return ()
+        value = self._instrument.notional_atoms(self._close[candle], self._position_lots)
+        settled = FundingSettled(
+            symbol=self._instrument.symbol,
+            settlement_id=f"f{now_ns}",
+            amount_atoms=Atoms(-value * round(self._rates[index] * RATE_UNITS) // RATE_UNITS),
+            at_ns=now_ns,
+        )
+        self.funding.append(settled)
+        return (settled,)
+
+    def _look_ahead(self, now_ns: int) -> None:
+        """Set the moment at which something happens next without a command."""
         candle = min((each.fill_candle for each in self._resting.values()), default=len(self._series))
-        self.wake_ns = TimestampNs(self._closes(candle)) if candle < len(self._series) else None
+        moments = [self._closes(candle)] if candle < len(self._series) else []
+        due = bisect_right(self._funding_ns, now_ns)
+        if self._position_lots and due < len(self._funding_ns) and self._funding_ns[due] <= self._end_ns:
+            moments.append(self._funding_ns[due])
+        self.wake_ns = TimestampNs(min(moments)) if moments else None
 
     def _left_lots(self, candle: int) -> int:
         """What our orders may still have of a candle's volume."""
@@ -196,6 +227,7 @@ class CandleVenue:
         self._taken = (candle, lots + (self._taken[1] if self._taken[0] == candle else 0))
         self._trades += 1
         placed.filled_lots += lots
+        self._position_lots += lots if order.side == "buy" else -lots
         placed.state = "FILLED" if placed.filled_lots == order.size_lots else "PARTIALLY_FILLED"
         fee_ppm = terms.maker_fee_ppm if liquidity == "maker" else terms.taker_fee_ppm
         report = OrderReport(

@@ -31,7 +31,7 @@ from openoutcry.domain.orders import (
     Rejected,
 )
 from openoutcry.domain.units import TimestampNs
-from openoutcry.execution.commands import Command, VenueEvent
+from openoutcry.execution.commands import Command, FundingSettled, VenueEvent
 from openoutcry.execution.desk import ExecutionDesk
 from openoutcry.execution.turn import Decision
 
@@ -49,6 +49,7 @@ _FIRST: Final = 0  # what happens first of all that happens at one moment: the m
 _THEN: Final = 1
 
 _Receive = Callable[[Any], None]
+VenueNews = VenueEvent | FundingSettled
 _Event = tuple[int, int, int, Callable[[Any], None], Any]
 
 
@@ -57,12 +58,12 @@ class Venue(Protocol):
 
     wake_ns: TimestampNs | None
 
-    def take(self, command: Command, now_ns: TimestampNs) -> Sequence[VenueEvent]:
+    def take(self, command: Command, now_ns: TimestampNs) -> Sequence[VenueNews]:
         """Carry out a command."""
         ...
 
-    def wake(self, now_ns: TimestampNs) -> Sequence[VenueEvent]:
-        """Tell what happened to what rests."""
+    def wake(self, now_ns: TimestampNs) -> Sequence[VenueNews]:
+        """Tell what happened to what rests, and what was paid."""
         ...
 
 
@@ -222,7 +223,7 @@ class TradingFloor:
             self._wake_ns = None
             self._report(self._venue.wake(self.now_ns))
 
-    def _report(self, events: Sequence[VenueEvent]) -> None:
+    def _report(self, events: Sequence[VenueNews]) -> None:
         for event in events:
             self._at(self.now_ns + self._report_latency_ns, self._learn, event)
         wake_ns = self._venue.wake_ns
@@ -230,8 +231,11 @@ class TradingFloor:
             self._at(wake_ns, self._wake, wake_ns, _FIRST)
         self._wake_ns = wake_ns
 
-    def _learn(self, event: VenueEvent) -> None:
-        self._perform(self._execution.on_venue_event(event, self.now_ns))
+    def _learn(self, event: VenueNews) -> None:
+        if isinstance(event, FundingSettled):
+            self._perform(self._execution.on_funding(event, self.now_ns))
+        else:
+            self._perform(self._execution.on_venue_event(event, self.now_ns))
 
     def _on_timer(self, due_ns: int) -> None:
         if due_ns == self._timer_ns:  # else it was put off, or has been done

@@ -12,7 +12,7 @@ from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import account_curve
 from openoutcry.backtesting.assumptions import assumptions
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
 from openoutcry.plugins.loader import Plugins
@@ -27,6 +27,7 @@ def run_candles(
     settings: Settings,
     *,
     dataset: DatasetRecord | None = None,
+    funding: Funding | None = None,
     plugins: Plugins | None = None,
     progress: Progress | None = None,
     asks_each_candle: bool = False,
@@ -34,7 +35,8 @@ def run_candles(
     """Trade a strategy on candles, as it would trade live, and account for it to the last atom.
 
     A strategy with `exposures` is asked only at the candles where the desk acts, unless `asks_each_candle`;
-    the result is the same. `plugins` may veto orders, as live.
+    the result is the same. `plugins` may veto orders, as live. `funding` is paid on what is held, by the
+    benchmark never.
 
     Raises:
         MissingDataError: there are no candles.
@@ -44,12 +46,14 @@ def run_candles(
     began_s = time.perf_counter()
     _check(series, strategy)
     parameters = parameters_of(strategy)
-    run_id = _run_id([config_hash(settings), strategy.name, parameters, dataset and dataset.sha256])
-    backtest = CandleBacktest(series, strategy, settings, run_id, plugins)
+    rates = [] if funding is None else [funding.times_ns.tolist(), funding.rates.tolist()]
+    run_id = _run_id([config_hash(settings), strategy.name, parameters, dataset and dataset.sha256, rates])
+    backtest = CandleBacktest(series, strategy, settings, run_id=run_id, funding=funding, plugins=plugins)
     shares = None if asks_each_candle or strategy.needs.opinions else strategy.exposures(backtest.columns)
     backtest.run(shares, progress)
     costs, chronicle = settings.backtest, backtest.chronicle
-    curve = account_curve(series, costs.cash_atoms, chronicle.fills, (), costs.taker_fee_ppm)
+    paid = [(each.at_ns, each.amount_atoms) for each in backtest.venue.funding]
+    curve = account_curve(series, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm)
     _check_account(backtest, int(curve.equity_atoms[-1]), series)
     return BacktestResult(
         run_id=run_id,
@@ -65,7 +69,7 @@ def run_candles(
         curve=curve,
         fills=tuple(chronicle.fills),
         fees_atoms=sum(fill.fee_atoms for fill in chronicle.fills),
-        funding_atoms=0,
+        funding_atoms=-sum(amount for _, amount in paid),
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
         assumptions=assumptions(settings),

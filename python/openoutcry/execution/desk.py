@@ -6,12 +6,13 @@ from typing import Final
 from openoutcry.domain.control import Halt
 from openoutcry.domain.errors import HaltedError, InvalidInputError, JournalError, VenueError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import Accepted, Approved, CancelParent, OrderState, PositionReport
+from openoutcry.domain.orders import Approved, CancelParent, OrderState, PositionReport
 from openoutcry.domain.units import NS_PER_MS, TimestampNs
 from openoutcry.execution import schedule
 from openoutcry.execution.commands import (
     CancelOrder,
     CancelReason,
+    FundingSettled,
     OrderAbsent,
     OrderReport,
     QueryOrder,
@@ -20,7 +21,7 @@ from openoutcry.execution.commands import (
     VenueEvent,
 )
 from openoutcry.execution.ledger import Ledger
-from openoutcry.execution.news import done_of, fill_of, position_of, rejected_of
+from openoutcry.execution.news import accepted_of, done_of, fill_of, position_of, rejected_of
 from openoutcry.execution.parent import (
     MAX_REJECTS_PER_PARENT,
     Child,
@@ -29,7 +30,7 @@ from openoutcry.execution.parent import (
     check_deployment_id,
     client_order_id,
 )
-from openoutcry.execution.record_store import JournaledRecords, RecordsInMemory, RecordStore
+from openoutcry.execution.record_store import RecordsInMemory, store_of
 from openoutcry.execution.records import (
     Answered,
     BalancesOpened,
@@ -88,9 +89,7 @@ class ExecutionDesk:
         self._deployment_id = check_deployment_id(deployment_id)
         self._venue = venue
         self._instruments = dict(instruments)
-        self._records: RecordStore = (
-            JournaledRecords(journal) if isinstance(journal, OrderJournal) else journal
-        )
+        self._records = store_of(journal)
         self._settings = settings or DeskSettings()
         self._is_halted = is_halted
         self._roster = Roster(instruments, opening_balances)
@@ -208,10 +207,11 @@ class ExecutionDesk:
     def on_venue_event(self, event: VenueEvent, now_ns: TimestampNs) -> Decision:
         """Learn what the venue (or the way to it) said about a child."""
         turn = self._turn(now_ns)
-        if event.client_order_id not in self._roster.children:
+        known = self._roster.children.get(event.client_order_id)
+        if known is None:
             self._on_stranger(event, turn)
             return self._finish(turn)
-        parent, child = self._roster.children[event.client_order_id]
+        parent, child = known
         match event:
             case OrderReport():
                 self._on_report(parent, child, event, turn)
@@ -220,6 +220,14 @@ class ExecutionDesk:
             case OrderAbsent():
                 self._on_absent(parent, child, event, turn)
         self._follow(parent, child, turn)
+        return self._finish(turn)
+
+    def on_funding(self, funding: FundingSettled, now_ns: TimestampNs) -> Decision:
+        """Book a contract's funding, once, and tell what is held since."""
+        turn = self._turn(now_ns)
+        if self.ledger.fund(funding):
+            turn.records.append(funding)
+            turn.messages.append(self.position_report(funding.symbol, now_ns))
         return self._finish(turn)
 
     def on_timer(self, now_ns: TimestampNs) -> Decision:
@@ -246,11 +254,12 @@ class ExecutionDesk:
     @property
     def next_timer_ns(self) -> TimestampNs | None:
         """When `on_timer` is next of use; None if nothing waits for a time."""
-        moments = [child.query_at_ns for child in self._unsettled.values()]
+        moments: list[int | None] = [child.query_at_ns for child in self._unsettled.values()]
         for parent in self._roster.live.values():
             if not parent.closing:
-                moments += [parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns]
-        return TimestampNs(min((moment for moment in moments if moment is not None), default=0)) or None
+                moments += (parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns)
+        known = [moment for moment in moments if moment is not None]
+        return TimestampNs(min(known)) if known else None
 
     @property
     def is_settled(self) -> bool:
@@ -538,17 +547,7 @@ class ExecutionDesk:
                 turn.messages.append(rejected_of(parent, child, 0, report.reason, report.at_ns))
         elif not child.is_announced:
             child.is_announced = True
-            turn.messages.append(
-                Accepted(
-                    id=f"{child.id}:accepted",
-                    cause_id=parent.id,
-                    symbol=report.symbol,
-                    parent_id=parent.id,
-                    client_order_id=child.id,
-                    venue_order_id=report.venue_order_id,
-                    at_ns=report.at_ns,
-                )
-            )
+            turn.messages.append(accepted_of(parent, child, report))
 
     def _on_failure(self, parent: ParentOrder, child: Child, event: SubmitFailed, turn: Turn) -> None:
         """A command got no yes: the query if one is outstanding, else the cancel, else the order itself."""

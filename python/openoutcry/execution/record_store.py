@@ -69,6 +69,11 @@ class JournaledRecords:
         return records_of(self._journal.entries())
 
 
+def store_of(journal: "OrderJournal | RecordsInMemory") -> RecordStore:
+    """Where records go that are written to a journal."""
+    return JournaledRecords(journal) if isinstance(journal, OrderJournal) else journal
+
+
 class RecordsInMemory:
     """Records of a simulated run: no crash to survive, so they are kept as they are instead of encoded.
 

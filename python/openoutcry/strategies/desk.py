@@ -1,5 +1,7 @@
 """Runs one strategy on one symbol: from candles and opinions to signals and intents."""
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -17,10 +19,10 @@ from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Pri
 from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.parameters import Parametrised
 from openoutcry.strategies.candle_join import CandleJoin, Joined
-from openoutcry.strategies.strategy import Exposure, Market, Shares, Strategy
+from openoutcry.strategies.outlook import Outlook
+from openoutcry.strategies.strategy import Exposure, Market, Strategy
 
 MAX_RETRY_CANDLES: Final = 32  # the longest pause before a refused intent is tried again
-FIRST_ROWS: Final = 128  # searched at once for the next act; then twice as many, and so on
 
 PositiveNs = Annotated[int, msgspec.Meta(gt=0)]
 Change = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]  # of exposure; from -1 to 1 is 2
@@ -63,6 +65,7 @@ class StrategyDesk:
     ) -> None:
         """Set up for one symbol; `window` is given where the whole history is in memory already."""
         self._strategy = strategy
+        self._name = strategy.name
         self._settings = settings or DeskSettings()
         if window is None:
             window = CandleWindow(symbol=symbol, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
@@ -93,37 +96,23 @@ class StrategyDesk:
         """Figures for monitoring."""
         return {**self._counts, **self._join.counts}
 
-    def skip(self, shares: Shares, start: int) -> int:
-        """The first row from `start` on at which it makes an intent, len(shares) if none; those before count.
+    def skip(self, outlook: Outlook, start: int) -> int:
+        """The first row at which it makes an intent, the number of candles if at none; those before count.
 
-        `shares` are the strategy's wishes at each candle, NaN for none: `Strategy.exposures` of a history.
-        Rows before the warm-up must be NaN.
+        `start` is the row behind the last intent: from there on a wish crosses the band only where it
+        changes. The rows before the warm-up must have no wish.
         """
-        rows = FIRST_ROWS
-        while start < len(shares):
-            chunk = shares[start : start + rows]
-            found = self._first_act(chunk)
-            wishes = int(np.count_nonzero(~np.isnan(chunk[:found])))
-            self._counts["strategy_signals"] += wishes
-            if self._pause_candles is not None:
-                self._pause_candles -= wishes
-            start += found
-            if found < len(chunk):
-                break
-            rows *= 2
-        return start
-
-    def _first_act(self, shares: Shares) -> int:
-        """What `_must_trade` says to wish after wish: the row of its first yes, or len(shares)."""
-        wished = np.flatnonzero(~np.isnan(shares))
         if self._intended is None:
-            return int(wished[0]) if len(wished) else len(shares)
-        allowed = np.maximum(shares, 0.0) if self._settings.long_only else shares
-        is_outside = np.abs(allowed - self._intended) > self._settings.no_trade_band
-        first = int(is_outside.argmax()) if is_outside.any() else len(shares)
-        if self._pause_candles is not None and len(wished) >= self._pause_candles:
-            first = min(first, int(wished[self._pause_candles - 1]))
-        return first
+            return outlook.row_of_wish(start, 1)
+        found = len(outlook)
+        for index in range(bisect_left(outlook.rows, start), len(outlook.rows)):
+            if abs(self._allowed(outlook.shares[index]) - self._intended) > self._settings.no_trade_band:
+                found = outlook.rows[index]
+                break
+        if self._pause_candles is not None:
+            found = min(found, outlook.row_of_wish(start, self._pause_candles))
+            self._pause_candles -= outlook.wishes_between(start, found)
+        return found
 
     def decide(self, message: Message, now_ns: TimestampNs) -> Sequence[Message]:
         """Take one message.
@@ -193,16 +182,16 @@ class StrategyDesk:
         except (Exception, SystemExit) as error:
             self._counts["strategy_failures"] += 1
             raise OpenOutcryError(
-                f"strategy {self._strategy.name} failed on {candle.id}: {type(error).__name__}: {error}; "
+                f"strategy {self._name} failed on {candle.id}: {type(error).__name__}: {error}; "
                 "nothing was intended, repair the strategy"
             ) from error
 
     def _signal(self, wish: Exposure, candle: CandleClosed, classification: Classification | None) -> Signal:
         return Signal(
-            id=f"signal:{self._strategy.name}:{candle.id}",
+            id=f"signal:{self._name}:{candle.id}",
             cause_id=classification.id if classification is not None else candle.id,
             symbol=candle.symbol,
-            strategy=self._strategy.name,
+            strategy=self._name,
             exposure=wish.share,
             reason=wish.reason,
             at_ns=candle.close_ns,
@@ -227,7 +216,7 @@ class StrategyDesk:
         exposure = self._allowed(signal.exposure)
         change = abs(exposure - (self._intended or 0.0))
         self._intended, self._pause_candles = exposure, None
-        self._intent_id = f"intent:{self._strategy.name}:{candle.id}"
+        self._intent_id = f"intent:{self._name}:{candle.id}"
         self._counts["strategy_intents"] += 1
         return OrderIntent(
             id=self._intent_id,
@@ -259,4 +248,7 @@ def _checked_wish(wish: object) -> Exposure | None:
 
 def volatility_of(close: Prices) -> float:
     """The sample standard deviation of log returns per candle, of at least three closes."""
-    return float(np.std(np.diff(np.log(close)), ddof=1))
+    logs = np.log(close)
+    returns = logs[1:] - logs[:-1]
+    centred = returns - returns.sum() / len(returns)
+    return math.sqrt(centred @ centred / (len(returns) - 1))

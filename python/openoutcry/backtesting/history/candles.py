@@ -1,20 +1,20 @@
-"""Candles of one instrument, as columns, and how they are read."""
+"""Candles of one instrument and funding rates, as columns."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from openoutcry.backtesting.result import DatasetRecord, Integers
-from openoutcry.domain.errors import InvalidInputError, MissingDataError
+from openoutcry.backtesting.history.content_hash import ContentHash
+from openoutcry.backtesting.result import DatasetRecord, Finding, Integers
+from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_MS, NS_PER_S, Atoms, SizeLots, TimestampNs
+from openoutcry.domain.units import NS_PER_S, TimestampNs
 
-COLUMNS: Final = ("ts", "open", "high", "low", "close", "volume")
-QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "BTC", "ETH", "EUR", "USD")
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+CANDLE_COLUMNS: Final = ("open_ns", "open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume_lots")
+INTERVAL_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class CandleSeries:
 
     @property
     def close_ns(self) -> Integers:
-        """When each candle closes."""
+        """When each candle ends."""
         return self.open_ns + self.interval_ns
 
     def __len__(self) -> int:
@@ -43,75 +43,127 @@ class CandleSeries:
 
     def slice(self, start: int, stop: int) -> "CandleSeries":
         """Candles `start` up to `stop`, as views."""
-        part = slice(start, stop)
         return CandleSeries(
-            self.instrument,
-            self.interval_ns,
-            self.open_ns[part],
-            self.open_ticks[part],
-            self.high_ticks[part],
-            self.low_ticks[part],
-            self.close_ticks[part],
-            self.volume_lots[part],
+            self.instrument, self.interval_ns, *(column[start:stop] for column in self.columns())
         )
 
+    def columns(self) -> tuple[Integers, ...]:
+        """The columns in the order of CANDLE_COLUMNS."""
+        return (
+            self.open_ns,
+            self.open_ticks,
+            self.high_ticks,
+            self.low_ticks,
+            self.close_ticks,
+            self.volume_lots,
+        )
 
-def load_candles(path: Path) -> tuple[CandleSeries, DatasetRecord]:
-    """Read a Parquet file of candles, whose key-value metadata says the venue, symbol, interval and scales.
+    def rows(self) -> Integers:
+        """The columns side by side, (n, 6), a copy."""
+        rows = np.empty((len(self), len(CANDLE_COLUMNS)), np.int64)
+        for index, column in enumerate(self.columns()):
+            rows[:, index] = column
+        return rows
+
+    @classmethod
+    def of_rows(cls, instrument: Instrument, interval_ns: int, rows: Integers) -> "CandleSeries":
+        """A series of rows as `rows` gives them."""
+        return cls(instrument, interval_ns, *(np.ascontiguousarray(column) for column in rows.T))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Funding:
+    """Funding rates of a perpetual: at each time, in ns UTC, longs pay `rate` of their position's value."""
+
+    times_ns: Integers
+    rates: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+
+def interval_text(interval_ns: int) -> str:
+    """An interval as venues write it: `5m`, `1h`, `30s`; in ns where no unit fits."""
+    for unit, seconds in reversed(INTERVAL_UNITS_S.items()):
+        if interval_ns % (seconds * NS_PER_S) == 0:
+            return f"{interval_ns // (seconds * NS_PER_S)}{unit}"
+    return f"{interval_ns}ns"
+
+
+def parse_interval(text: str) -> int:
+    """An interval of `interval_text` in ns.
+
+    Raises:
+        InvalidInputError: it is no positive number and unit.
+    """
+    number, unit = text[:-1], text[-1:]
+    if text.endswith("ns") and text[:-2].isdigit() and int(text[:-2]):
+        return int(text[:-2])
+    if not number.isdigit() or not int(number) or unit not in INTERVAL_UNITS_S:
+        raise InvalidInputError(f"interval {text!r} is unknown; write it as 1m, 5m, 1h or 1d")
+    return int(number) * INTERVAL_UNITS_S[unit] * NS_PER_S
+
+
+def load_candles(
+    path: Path, *, symbol: str = "", venue: str = "", interval: str = ""
+) -> tuple[CandleSeries, DatasetRecord]:
+    """Read and check candles: Parquet with its scales in the metadata, or CSV (plain, gzip, zstd, zip).
+
+    What neither the file nor its name says can be given. Gaps are kept as they are, and told; a candle that
+    came twice, the same, is dropped and told.
 
     Raises:
         MissingDataError: there is no such file.
-        InvalidInputError: it is not Parquet, or a column or a fact is missing.
+        InvalidInputError: it is damaged or a column is missing; or its candles are contradictory, go back in
+            time or are not candles. The message names the file, the row and the remedy.
     """
-    import polars as pl  # noqa: PLC0415  slow to import
+    from openoutcry.backtesting.history.candle_files import read_candles  # noqa: PLC0415  its readers are slow
 
-    if not path.is_file():
-        raise MissingDataError(f"there is no file {path}; give the path of candles in Parquet")
-    try:
-        facts = pl.read_parquet_metadata(path)
-        frame = pl.read_parquet(path, columns=list(COLUMNS))
-        instrument = _instrument(facts)
-        interval_ns = int(facts["interval"][:-1]) * _UNITS_S[facts["interval"][-1]] * NS_PER_S
-    except (pl.exceptions.PolarsError, KeyError, ValueError, OSError) as error:
-        raise InvalidInputError(f"{path} cannot be read as candles ({error}); check it") from error
-    columns = [np.ascontiguousarray(frame[name].to_numpy(), np.int64) for name in COLUMNS]
-    ts, opens, highs, lows, closes, volumes = columns
-    series = CandleSeries(instrument, interval_ns, ts * NS_PER_MS, opens, highs, lows, closes, volumes)
-    digest = hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()
-    record = DatasetRecord(
-        name=path.stem,
-        path=str(path),
-        kind="candles",
-        venue=instrument.venue,
-        symbol=instrument.symbol,
-        first_ns=TimestampNs(int(series.open_ns[0])),
-        last_ns=TimestampNs(int(series.close_ns[-1])),
-        rows=len(series),
-        sha256=digest,
-    )
+    series, record = read_candles(path, symbol=symbol, venue=venue, interval=interval)
+    refuse_unfit(record)
     return series, record
 
 
-def _instrument(facts: dict[str, str]) -> Instrument:
-    name, venue = facts["symbol"], facts["venue"]
-    quote = next(quote for quote in QUOTES if name.endswith(quote) and name != quote)
-    base = name.removesuffix(quote)
-    kind: Literal["spot", "linear"] = "spot" if "spot" in venue else "linear"
-    price_scale, volume_scale = int(facts["price_scale"]), int(facts["volume_scale"])
-    return Instrument(
-        venue=venue,
-        symbol=f"{base}/{quote}" if kind == "spot" else f"{base}/{quote}:{quote}",
-        venue_symbol=name,
-        base=base,
-        quote=quote,
-        price_tick=_step(price_scale),
-        size_step=_step(volume_scale),
-        min_size_lots=SizeLots(1),
-        max_size_lots=SizeLots(10**12),
-        min_notional_atoms=Atoms(5 * ATOMS_PER_UNIT),
-        kind=kind,
+def load_funding(path: Path) -> Funding:
+    """Read funding rates from Parquet or CSV: columns `ts` (or `time`, `fundingTime`) and `funding_rate`.
+
+    Raises:
+        MissingDataError: there is no such file.
+        InvalidInputError: it is damaged, a column is missing or a time goes back.
+    """
+    from openoutcry.backtesting.history.candle_files import read_funding  # noqa: PLC0415
+
+    return read_funding(path)
+
+
+def record_candles(
+    series: CandleSeries, *, name: str, path: str, findings: tuple[Finding, ...]
+) -> DatasetRecord:
+    """The record of a series: where it came from, its hash and what a check found."""
+    content = ContentHash(CANDLE_COLUMNS)
+    errors = {finding.kind for finding in findings if finding.severity == "error"}
+    if "backward_time" not in errors:
+        content.update(series.rows())
+    return DatasetRecord(
+        name=name,
+        path=path,
+        kind="candles",
+        venue=series.instrument.venue,
+        symbol=series.instrument.symbol,
+        first_ns=TimestampNs(int(series.open_ns[0]) if len(series) else 0),
+        last_ns=TimestampNs(int(series.close_ns[-1]) if len(series) else 0),
+        rows=len(series),
+        sha256=content.hexdigest(),
+        findings=findings,
     )
 
 
-def _step(scale: int) -> str:
-    return "1" if scale == 0 else f"0.{'0' * (scale - 1)}1"
+def refuse_unfit(record: DatasetRecord) -> None:
+    """Raise the first finding that makes a dataset unfit.
+
+    Raises:
+        InvalidInputError: a finding is an error.
+    """
+    for finding in record.findings:
+        if finding.severity == "error":
+            raise InvalidInputError(f"{record.path}, row {finding.row}: {finding.detail}; {finding.remedy}")
