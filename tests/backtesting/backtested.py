@@ -38,7 +38,7 @@ def walk(seed=1, hours=3_000, interval_ns=HOUR_NS):
     return CandleSeries(COIN, interval_ns, times, opens, high, low, close, np.full(hours, 10**8))
 
 
-def backtested(seed=1, hours=3_000, fast=5, warmup=20, findings=(), path="walk.parquet"):
+def backtested(seed=1, hours=3_000, *, fast=5, warmup=20, findings=(), path="walk.parquet"):
     series = walk(seed, hours)
     dataset = DatasetRecord(
         name="walk",

@@ -1,5 +1,6 @@
 import numpy as np
 
+from openoutcry.domain.errors import InvalidInputError
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.strategies.strategy import Candles, Exposure, Market, Shares, Strategy
 
@@ -9,6 +10,14 @@ class SmaCross(Strategy, frozen=True):
 
     fast: Candles = 20
     warmup: Candles = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fast >= self.warmup:
+            raise InvalidInputError(
+                f"SmaCross: fast = {self.fast} must be less than warmup = {self.warmup}; "
+                "lower fast or raise warmup"
+            )
 
     def observe(self, market: Market) -> Exposure | None:
         """Follow the trend."""

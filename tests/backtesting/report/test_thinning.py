@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +39,7 @@ def test_a_thinned_curve_keeps_the_extremes_of_each_stretch_and_the_ends(values,
     assert keep in rows
     assert (np.diff(rows) > 0).all()
     edges = np.linspace(0, len(values), buckets + 1).astype(int)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         if stop > start:
             drawn = equity[rows[(rows >= start) & (rows < stop)]]
             assert drawn.min() == equity[start:stop].min()
