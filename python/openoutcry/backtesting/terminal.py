@@ -29,9 +29,9 @@ def as_json(
     """A backtest for programs.
 
     `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`; `datasets` with their
-    hashes and findings; `verdict` {level, line, reasons}; `opening`, `net`, `gross`, `fees` and `funding`,
-    exact decimal text in the quote asset; `performance` with every figure (shares of 1, amounts in atoms, None
-    with its reason in `undefined`); `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`,
+    hashes and findings; `verdict` {level, line, reasons}; `opening`, `net`, `gross`, `fees`, `funding`,
+    exact decimal text in the quote asset; `performance` with every figure (shares of 1, amounts in atoms,
+    None with its reason in `undefined`); `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`,
     `versions`, `fills` (their number) and `wall_s`.
     """
     told = {

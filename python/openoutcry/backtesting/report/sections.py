@@ -257,6 +257,7 @@ def data_quality(datasets: Sequence[DatasetRecord]) -> str:
             for data in datasets
         ),
         numbers=(6,),
+        kind="prose",
     )  # fmt: skip
     found = [
         (
@@ -273,7 +274,7 @@ def data_quality(datasets: Sequence[DatasetRecord]) -> str:
     if not found:
         return f'{played}<p class="note">The checks found nothing to say about the data.</p>'
     head = ("severity", "finding", "times", "first row", "what", "remedy")
-    return played + table("Findings", head, found, numbers=(2, 3))
+    return played + table("Findings", head, found, numbers=(2, 3), kind="prose")
 
 
 def simulation(result: BacktestResult) -> str:

@@ -45,8 +45,8 @@
         const part = document.createElement("span");
         const key = document.createElement("i");
         key.style.setProperty("--key", `var(${colour})`);
-        part.append(...(colour ? [key, text] : [`   ${text}`]));
-        output.append(part, "\u200b");
+        part.append(...(colour ? [key, text] : [text]));
+        output.append(part);
       }
     };
     chart.subscribeCrosshairMove((at) => show(rows.get(at.time) ?? time.length - 1));
@@ -117,8 +117,7 @@
     if (columns.time.length <= room) chart.timeScale().fitContent();
     else chart.timeScale().setVisibleLogicalRange({ from: columns.time.length - room, to: columns.time.length + 2 });
     legend(element, chart, columns.time, (row) => [
-      ["", `open ${number(columns.open[row], columns.decimals)}  high ${number(columns.high[row], columns.decimals)}  ` +
-        `low ${number(columns.low[row], columns.decimals)}  close ${number(columns.close[row], columns.decimals)}`],
+      ...["open", "high", "low", "close"].map((name) => ["", `${name} ${number(columns[name][row], columns.decimals)}`]),
       ...(told.get(row) ?? []),
     ]);
     return chart;
