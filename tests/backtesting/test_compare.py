@@ -10,6 +10,7 @@ from openoutcry.backtesting.journals import read_run
 from openoutcry.backtesting.traded import Traded, TradedOrder, traded_in_backtest, traded_in_run
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_MS, NS_PER_S
+from openoutcry.ingestion.candles import candle_of
 
 UNIT = COIN.atoms_per_tick_lot
 MARK = 10_100
@@ -203,3 +204,14 @@ def test_a_runs_journals_are_read_as_its_orders(tmp_path):
         net_atoms=run.net_atoms + 50_000 * run.instruments[bought.symbol].atoms_per_tick_lot,
     )
     assert effects(compare(run, other)) == {"price": other.net_atoms - run.net_atoms}
+
+
+def test_a_backtest_names_causes_as_a_live_feed_does():
+    result, series = backtested(hours=300)
+    named = candle_of(COIN.symbol, series.interval_ns, (0, int(series.close_ns[40]), *[1] * 10)).id
+    orders = traded_in_backtest(result).orders.values()
+    assert orders
+    for each in orders:
+        assert each.candle_id.rpartition(":")[0] == named.rpartition(":")[0]
+        assert each.caused_ns in series.close_ns
+        assert 0 < each.latency_ns < NS_PER_S

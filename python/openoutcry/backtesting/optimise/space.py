@@ -145,9 +145,7 @@ def _narrowed(parameter: Parameter, text: str) -> Dimension | Value:
         return _value(parameter, text)
     ends = text.split(":")
     if len(ends) not in (2, 3):
-        raise InvalidInputError(
-            f"parameter {parameter.name}: {text!r} is no range; write LOW:HIGH"
-        )
+        raise InvalidInputError(f"parameter {parameter.name}: {text!r} is no range; write LOW:HIGH")
     low, high = (_number(parameter, end) for end in ends[:2])
     step = _number(parameter, ends[2], is_step=True) if len(ends) == 3 else None  # noqa: PLR2004  LOW:HIGH:STEP
     if low >= high or (step is not None and not 0 < step <= high - low):

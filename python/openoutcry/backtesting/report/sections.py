@@ -13,6 +13,7 @@ from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.page import MAX_ROWS, Row
 from openoutcry.backtesting.report.wording import NOTHING, amount, exact, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
+from openoutcry.backtesting.slippage import slippage_atoms
 from openoutcry.backtesting.statistics.bootstrap import Band
 from openoutcry.backtesting.statistics.round_trips import RoundTrip
 from openoutcry.domain.units import BASIS_POINTS, NS_PER_S
@@ -161,6 +162,7 @@ def span_name(period_ns: int) -> str:
 def costs(judgement: Judgement) -> str:
     """From the profit before costs to the one after, to the last atom, and what they are in proportion."""
     result, figures, quote = judgement.result, judgement.performance, quote_of(judgement.result)
+    slipped = slippage_atoms(result)
     makers = sum(fill.liquidity == "maker" for fill in result.fills)
     traded = sum(
         result.instruments[fill.symbol].notional_atoms(fill.price_ticks, fill.size_lots)
@@ -171,6 +173,10 @@ def costs(judgement: Judgement) -> str:
         ("Fees", f"{exact(-figures.fees_atoms)} {quote}"),
         ("Funding", f"{exact(-figures.funding_atoms)} {quote}"),
         ("Profit after costs", f"{exact(figures.net_atoms)} {quote}"),
+        (
+            "Slippage against the closes that caused the orders, in the profit before costs",
+            NOTHING if slipped is None else f"{exact(-slipped)} {quote}",
+        ),
         ("Fees, share of the profit before costs", percent(figures.fee_share)),
         (
             "Fees, share of what was traded",

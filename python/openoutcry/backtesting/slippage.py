@@ -1,0 +1,30 @@
+"""What it cost to trade at other prices than the ones that were decided on."""
+
+import re
+from typing import Final
+
+from openoutcry.backtesting.result import BacktestResult
+
+_CAUSE_NS: Final = re.compile(r"candle:.+:(\d+)")
+
+
+def slippage_atoms(result: BacktestResult) -> int | None:
+    """By how much fills of the first symbol were worse than the close that caused their order, in quote atoms.
+
+    The implementation shortfall of what was filled (Perold 1988, "The Implementation Shortfall", J. of
+    Portfolio Management 14(3)). It lies in the prices, and so in the profit before costs. None if a fill's
+    cause is not known, or its close is not on the curve.
+    """
+    unit = result.instruments[result.symbol].atoms_per_tick_lot
+    closes = dict(zip(result.curve.times_ns.tolist(), result.curve.price_ticks.tolist(), strict=True))
+    total = 0
+    for fill in result.fills:
+        if fill.symbol != result.symbol:
+            continue
+        found = _CAUSE_NS.search(fill.parent_id)
+        close = closes.get(int(found[1])) if found else None
+        if close is None:
+            return None
+        worse = fill.price_ticks - close if fill.side == "buy" else close - fill.price_ticks
+        total += worse * fill.size_lots * unit
+    return total
