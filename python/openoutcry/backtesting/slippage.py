@@ -9,9 +9,9 @@ _CAUSE_NS: Final = re.compile(r"candle:.+:(\d+)")
 
 
 def slippage_atoms(result: BacktestResult) -> int | None:
-    """By how much fills of the first symbol were worse than the close that caused their order, in quote atoms.
+    """By how much fills of the first symbol were worse than the closes that caused them, in quote atoms.
 
-    The implementation shortfall of what was filled (Perold 1988, "The Implementation Shortfall", J. of
+    The implementation shortfall of what was filled (Perold 1988, "The Implementation Shortfall", Journal of
     Portfolio Management 14(3)). It lies in the prices, and so in the profit before costs. None if a fill's
     cause is not known, or its close is not on the curve.
     """
