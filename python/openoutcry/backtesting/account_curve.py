@@ -57,8 +57,11 @@ def account_curve(
 
 
 def _as_of(close_ns: Integers, times_ns: Sequence[int], values: Sequence[int]) -> Integers:
-    """The last value that was reached by each close; `values` has the one before all times in front."""
-    return np.array(values, np.int64)[np.searchsorted(np.array(times_ns, np.int64), close_ns, side="right")]
+    """The last value that was reached before each close; `values` has the one before all times in front.
+
+    What happens at the moment of a close belongs to the next candle, which opens then.
+    """
+    return np.array(values, np.int64)[np.searchsorted(np.array(times_ns, np.int64), close_ns)]
 
 
 def _bought_and_held(series: CandleSeries, opening_atoms: int, taker_fee_ppm: int) -> Integers:

@@ -4,7 +4,7 @@ The rule. An order that arrives when the part f of a candle's time is over trade
 `open + f·(high - open)` for a purchase and `open - f·(open - low)` for a sale, rounded against it, and half a
 spread beyond; at f = 0 that is the open. If that is beyond its limit, it does not trade then. What rests
 trades in a later candle, as a maker, at its limit, and only if that candle's price goes through the limit and
-not just to it; it is known at the candle's close. All orders together take at most a share of a candle's
+not just to it; it is known at the candle's end. All orders together take at most a share of a candle's
 volume. Where there is no candle, nothing trades. Funding is paid on what is held at its time, valued at the
 last close, rounded against us.
 """
@@ -111,11 +111,11 @@ class CandleVenue:
         return (self._report(known, now_ns, reason=command.reason),)
 
     def wake(self, now_ns: TimestampNs) -> Sequence[VenueEvent | FundingSettled]:
-        """Funding is settled, and the candles that close now trade what rests; oldest orders first."""
+        """Funding is settled, and the candles that end now trade what rests; oldest orders first."""
         events: list[VenueEvent | FundingSettled] = [*self._settle_funding(now_ns)]
         for resting in tuple(self._resting.values()):
             candle = resting.fill_candle
-            if self._closes(candle) > now_ns:
+            if self._ends(candle) > now_ns:
                 continue
             lots = min(resting.open_lots, self._left_lots(candle))
             if lots:
@@ -187,8 +187,9 @@ class CandleVenue:
             rows *= 2
         return len(column)
 
-    def _closes(self, candle: int) -> int:
-        return self._open_ns[candle] + self._series.interval_ns
+    def _ends(self, candle: int) -> int:
+        """The last moment of a candle: at its close the next one opens."""
+        return self._open_ns[candle] + self._series.interval_ns - 1
 
     def _settle_funding(self, now_ns: TimestampNs) -> Sequence[FundingSettled]:
         """What is held pays rate · value if it is long, and is paid that if it is short."""
@@ -209,9 +210,9 @@ class CandleVenue:
     def _look_ahead(self, now_ns: int) -> None:
         """Set the moment at which something happens next without a command."""
         candle = min((each.fill_candle for each in self._resting.values()), default=len(self._series))
-        moments = [self._closes(candle)] if candle < len(self._series) else []
+        moments = [self._ends(candle)] if candle < len(self._series) else []
         due = bisect_right(self._funding_ns, now_ns)
-        if self._position_lots and due < len(self._funding_ns) and self._funding_ns[due] <= self._end_ns:
+        if self._position_lots and due < len(self._funding_ns) and self._funding_ns[due] < self._end_ns:
             moments.append(self._funding_ns[due])
         self.wake_ns = TimestampNs(min(moments)) if moments else None
 

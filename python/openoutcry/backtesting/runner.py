@@ -46,8 +46,9 @@ def run_candles(
     began_s = time.perf_counter()
     _check(series, strategy)
     parameters = parameters_of(strategy)
-    rates = [] if funding is None else [funding.times_ns.tolist(), funding.rates.tolist()]
-    run_id = _run_id([config_hash(settings), strategy.name, parameters, dataset and dataset.sha256, rates])
+    data = [dataset and dataset.sha256, series.instrument.symbol, *series.open_ns[[0, -1]].tolist()]
+    rates = b"" if funding is None else funding.times_ns.tobytes() + funding.rates.tobytes()
+    run_id = _run_id([config_hash(settings), strategy.name, parameters, data, rates])
     backtest = CandleBacktest(series, strategy, settings, run_id=run_id, funding=funding, plugins=plugins)
     shares = None if asks_each_candle or strategy.needs.opinions else strategy.exposures(backtest.columns)
     backtest.run(shares, progress)
