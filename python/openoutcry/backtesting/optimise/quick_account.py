@@ -51,7 +51,8 @@ def acts(shares: Shares, no_trade_band: float) -> list[int]:
 def quick_account(series: CandleSeries, shares: Shares, settings: Settings) -> QuickAccount:
     """Follow `shares`, what the strategy wants at each close, NaN for no opinion."""
     intents, costs = settings.strategy.intents, settings.backtest
-    allowed = np.maximum(shares, 0.0) if intents.long_only else shares
+    allowed = np.maximum(shares, 0.0) if intents.long_only else shares.astype(np.float64)
+    allowed[: intents.volatility_candles] = np.nan  # the desk's own warm-up
     mean_delay_ns = (
         costs.order_latency_ns + max(intents.horizon_ns - settings.execution.slice_interval_ns, 0) // 2
     )
