@@ -81,6 +81,7 @@ class ExecutionActor(LoopActor):
         """Read the venue's rules."""
         self.latch = halt_latch(self.settings)
         self.instruments = factory.instruments(self.run_dir)
+        factory.load_venue_client()
         return {}
 
     async def run(self) -> None:

@@ -182,6 +182,13 @@ def monitoring(
     return observer, MonitoringServer(observer, host=settings.monitoring.host, port=settings.monitoring.port)
 
 
+def load_venue_client() -> None:
+    """Import the venue's client now: it takes seconds, and an actor at work has to give signs of life."""
+    from openoutcry.exchanges import ccxt_client, ccxt_market_data, ccxt_trading  # noqa: F401, PLC0415
+
+    ccxt_client.load_library()
+
+
 def market_data(settings: Settings) -> "CcxtMarketData":
     """The venue's market data. It needs no key."""
     from openoutcry.exchanges.ccxt_market_data import CcxtMarketData  # noqa: PLC0415
