@@ -16,15 +16,17 @@ def slippage_atoms(result: BacktestResult) -> int | None:
     cause is not known, or its close is not on the curve.
     """
     unit = result.instruments[result.symbol].atoms_per_tick_lot
-    closes = dict(zip(result.curve.times_ns.tolist(), result.curve.price_ticks.tolist(), strict=True))
+    times, prices = result.curve.times_ns, result.curve.price_ticks
     total = 0
     for fill in result.fills:
         if fill.symbol != result.symbol:
             continue
         found = _CAUSE_NS.search(fill.parent_id)
-        close = closes.get(int(found[1])) if found else None
-        if close is None:
+        caused_ns = int(found[1]) if found else -1
+        row = int(times.searchsorted(caused_ns))
+        if row == len(times) or times[row] != caused_ns:
             return None
+        close = int(prices[row])
         worse = fill.price_ticks - close if fill.side == "buy" else close - fill.price_ticks
         total += worse * fill.size_lots * unit
     return total

@@ -8,9 +8,8 @@ import click
 from openoutcry.cli.options import json_option, put_json, state_dir_option, table
 
 if TYPE_CHECKING:
+    from openoutcry.backtesting.judgement import Judgement
     from openoutcry.backtesting.result import BacktestResult
-
-REPORT_FILE = "report.html"
 
 
 @click.command()
@@ -42,15 +41,19 @@ def report(run: str | None, state_dir: Path | None, as_json: bool) -> None:  # n
 
 def _report_backtest(folder: Path, result: "BacktestResult", *, as_json: bool) -> None:
     from openoutcry.backtesting.judgement import judgement_of  # noqa: PLC0415
-    from openoutcry.backtesting.report.backtest import write_backtest_report  # noqa: PLC0415
-    from openoutcry.backtesting.saved_runs import candles_of  # noqa: PLC0415
-    from openoutcry.backtesting.terminal import as_json as told_as_json  # noqa: PLC0415
-    from openoutcry.backtesting.terminal import show  # noqa: PLC0415
+    from openoutcry.backtesting.saved_runs import write_report_of  # noqa: PLC0415
 
     judgement = judgement_of(result)
-    path = write_backtest_report(folder / REPORT_FILE, judgement, candles_of(result))
+    put_backtest(judgement, write_report_of(folder, judgement), as_json=as_json)
+
+
+def put_backtest(judgement: "Judgement", report_path: Path, *, as_json: bool) -> None:
+    """Print a judged backtest, for programs or for people."""
+    from openoutcry.backtesting.terminal import as_json as told_as_json  # noqa: PLC0415  as above
+    from openoutcry.backtesting.terminal import show  # noqa: PLC0415
+
     if as_json:
-        told = told_as_json(result, judgement.performance, judgement.verdict, judgement.bands)
-        put_json({**told, "report_path": path})
+        told = told_as_json(judgement.result, judgement.performance, judgement.verdict, judgement.bands)
+        put_json({**told, "report_path": report_path})
         return
-    show(judgement, report=path)
+    show(judgement, report=report_path)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report import sections
-from openoutcry.backtesting.report.chart_data import candle_columns, curve_columns, price_columns
+from openoutcry.backtesting.report.chart_data import Columns, candle_columns, curve_columns, price_columns
 from openoutcry.backtesting.report.monthly import monthly_table
 from openoutcry.backtesting.report.page import asset, write_page
 from openoutcry.backtesting.report.thinning import CANDLE_RULE, CURVE_RULE
@@ -68,7 +68,7 @@ def render_backtest(judgement: Judgement, candles: Sequence[CandleSeries] = (), 
         verdict=escape(verdict.line),
         figures=sections.figures_list(sections.key_figures(judgement)),
         navigation="".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in NAVIGATION),
-        sections="\n".join(_sections(judgement, candles, command or repeat_command(result))),
+        sections="\n".join(_sections(judgement, charts, command or repeat_command(result))),
         notice=escape(asset("vendor/NOTICE").strip()),
         style=asset("assets/backtest.css"),
         policy=f"default-src 'none'; style-src 'unsafe-inline'; "
@@ -95,13 +95,13 @@ def embedded_json(value: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _sections(judgement: Judgement, candles: Sequence[CandleSeries], command: str) -> list[str]:
+def _sections(judgement: Judgement, charts: Mapping[str, Any], command: str) -> list[str]:
     result = judgement.result
     make = sections.section
     return [
-        make("equity", "Equity", _equity_chart(judgement)),
+        make("equity", "Equity", _equity_chart(judgement, charts["equity"])),
         make("months", "Monthly returns", monthly_table(result.curve, result.opening_atoms)),
-        make("market", "Market and fills", *_market_charts(result, candles)),
+        make("market", "Market and fills", *_market_charts(result, charts["market"])),
         make("trades", "Trades", sections.trades(judgement)),
         make("costs", "Costs", sections.costs(judgement)),
         make("statistics", "Statistics", sections.statistics(judgement)),
@@ -111,7 +111,7 @@ def _sections(judgement: Judgement, candles: Sequence[CandleSeries], command: st
     ]
 
 
-def _equity_chart(judgement: Judgement) -> str:
+def _equity_chart(judgement: Judgement, columns: Columns) -> str:
     figures, result = judgement.performance, judgement.result
     quote = sections.quote_of(result)
     told = (
@@ -120,16 +120,16 @@ def _equity_chart(judgement: Judgement) -> str:
         f"{percent(figures.benchmark_return, signed=True)}. Below it the drawdown, at worst "
         f"{percent(figures.drawdown.share)} on {_day(figures.drawdown.low_ns)}, and the exposure."
     )
-    is_thinned = len(result.curve) > len(curve_columns(result)["time"])
+    is_thinned = len(result.curve) > len(columns["time"])
     note = f'<p class="note">{escape(CURVE_RULE)}</p>' if is_thinned else ""
     return (
         _figure("equity-chart", "equity", f"Equity in {quote}, drawdown and exposure in percent", told) + note
     )
 
 
-def _market_charts(result: BacktestResult, candles: Sequence[CandleSeries]) -> list[str]:
+def _market_charts(result: BacktestResult, drawn: Sequence[Columns]) -> list[str]:
     charts = []
-    for index, columns in enumerate(_market_columns(result, candles)):
+    for index, columns in enumerate(drawn):
         symbol, left = columns["symbol"], columns.get("fills_left", 0)
         fills = sum(fill.symbol == symbol for fill in result.fills)
         told = f"{'Candles' if 'open' in columns else 'The price'} of {symbol} with {fills:,} fills as marks."
@@ -152,7 +152,7 @@ def _figure(name: str, kind: str, caption: str, told: str) -> str:
     )
 
 
-def _market_columns(result: BacktestResult, candles: Sequence[CandleSeries]) -> list[dict[str, Any]]:
+def _market_columns(result: BacktestResult, candles: Sequence[CandleSeries]) -> list[Columns]:
     drawn = [
         {"symbol": series.instrument.symbol, **candle_columns(result, series)}
         for series in candles
