@@ -67,10 +67,11 @@ def show(judgement: Judgement, *, report: Path | None = None, console: Console |
     """Print a backtest for people; without colours where the output is no terminal."""
     screen = console or Console()
     result, figures, verdict = judgement.result, judgement.performance, judgement.verdict
-    parameters = ", ".join(f"{name} {value}" for name, value in result.parameters.items())
+    told_as = ", ".join(f"{name} {value}" for name, value in result.parameters.items())
+    name = f"{result.strategy} ({told_as})" if told_as else result.strategy
     screen.print(Text(verdict.line, style=STYLES[verdict.level]))
     screen.print()
-    screen.print(Text(f"{result.strategy} ({parameters}) on {', '.join(result.instruments)}", style="bold"))
+    screen.print(Text(f"{name} on {', '.join(result.instruments)}", style="bold"))
     line = sparkline(result.curve.equity_atoms)
     low, high = int(result.curve.equity_atoms.min()), int(result.curve.equity_atoms.max())
     quote = result.instruments[result.symbol].quote
@@ -85,7 +86,7 @@ def show(judgement: Judgement, *, report: Path | None = None, console: Console |
     ]
     if report is not None:
         told.append(("report", str(report)))
-    screen.print(Text("\n".join(f"{name:<8}{value}" for name, value in told), style="dim"), soft_wrap=True)
+    screen.print(Text("\n".join(f"{what:<8}{value}" for what, value in told), style="dim"), soft_wrap=True)
 
 
 def sparkline(values: Integers, chars: int = SPARKLINE_CHARS) -> str:

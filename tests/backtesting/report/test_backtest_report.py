@@ -12,7 +12,8 @@ from tests.backtesting.backtested import HOSTILE, backtested, hostile_findings
 
 from openoutcry.backtesting import report as report_package
 from openoutcry.backtesting.judgement import judgement_of
-from openoutcry.backtesting.report.backtest import embedded_json, render_backtest, repeat_command
+from openoutcry.backtesting.report.backtest import embedded_json, render_backtest
+from openoutcry.backtesting.report.command import repeat_command
 from openoutcry.backtesting.report.page import MAX_ROWS
 from openoutcry.backtesting.report.wording import amount, exact
 from openoutcry.domain.units import ATOMS_PER_UNIT

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -15,6 +14,7 @@ from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report import sections
 from openoutcry.backtesting.report.chart_data import Columns, candle_columns, curve_columns, price_columns
+from openoutcry.backtesting.report.command import repeat_command
 from openoutcry.backtesting.report.monthly import monthly_table
 from openoutcry.backtesting.report.page import asset, write_page
 from openoutcry.backtesting.report.thinning import CANDLE_RULE, CURVE_RULE
@@ -77,16 +77,6 @@ def render_backtest(judgement: Judgement, candles: Sequence[CandleSeries] = (), 
         script=script,
         data=embedded_json(charts),
     )
-
-
-def repeat_command(result: BacktestResult) -> str:
-    """The command line that gives the same result again."""
-    parts = ["openoutcry", "backtest", result.strategy]
-    for dataset in result.datasets:
-        parts += ["--data", dataset.path]
-    for name, value in result.parameters.items():
-        parts += ["--param", f"{name}={value}"]
-    return shlex.join([*parts, "--seed", str(result.seed)])
 
 
 def embedded_json(value: object) -> str:
