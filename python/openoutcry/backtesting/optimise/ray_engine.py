@@ -3,7 +3,7 @@
 import importlib
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,7 +13,8 @@ from openoutcry.backtesting.optimise.trial import Outcome, Parameters
 from openoutcry.backtesting.result import Integers
 from openoutcry.domain.errors import ConfigurationError, OpenOutcryError
 
-ADDRESS_VARIABLE = "RAY_ADDRESS"
+ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+OBJECT_STORE_BYTES: Final = 200 * 2**20  # beside the candles; Ray takes no less than some 75 MB
 
 
 class RayEngine:
@@ -38,10 +39,14 @@ class RayEngine:
         self._is_ours = not ray.is_initialized()
         address = os.environ.get(ADDRESS_VARIABLE)
         if self._is_ours:
-            size = {} if address else {"num_cpus": jobs, "include_dashboard": False}
             try:
-                ray.init(address=address, log_to_driver=False, logging_level="error", **size)
-            except (ConnectionError, RuntimeError, ValueError) as error:
+                ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    logging_level="error",
+                    **({} if address else _on_this_host(columns, jobs)),
+                )
+            except Exception as error:  # Ray has no class of its own for a start that failed
                 raise ConfigurationError(
                     f"no Ray cluster could be reached or started ({error}); check ${ADDRESS_VARIABLE}"
                 ) from error
@@ -67,6 +72,16 @@ class RayEngine:
         """Leave the cluster; end the one that was started here."""
         if self._is_ours:
             self._ray.shutdown()
+
+
+def _on_this_host(columns: Integers, jobs: int) -> dict[str, Any]:
+    """A cluster for this search alone; nobody else can connect to it."""
+    return {
+        "num_cpus": jobs,
+        "include_dashboard": False,
+        "object_store_memory": columns.nbytes + OBJECT_STORE_BYTES,
+        "_node_ip_address": "127.0.0.1",
+    }
 
 
 _evaluators: dict[bytes, Evaluator] = {}  # of this worker: the last problem's

@@ -199,7 +199,7 @@ def _number(parameter: Parameter, text: str, *, is_step: bool = False) -> int | 
         (low is None or value >= low) and (high is None or value <= high)
     ):  # NaN fails it too
         raise InvalidInputError(
-            f"parameter {parameter.name} = {text} is out of its range; give {'any' if low is None else low} to "
-            f"{'any' if high is None else high}"
+            f"parameter {parameter.name} = {text} is out of its range; "
+            f"give {'any' if low is None else low} to {'any' if high is None else high}"
         )
     return value
