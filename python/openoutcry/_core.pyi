@@ -368,6 +368,64 @@ def vwap_schedule(
 ) -> int: ...
 
 @final
+class HistoryDecoder:
+    """Turns recorded lines of one instrument into rows of history; settings as of `MarketFeed`.
+
+    A row is six int64 in the machine's order: exchange_ns, local_ns, kind, price_ticks, size_lots, order_id.
+    `kind` is a code, and the side (0 bid or buyer, 1 ask or seller; the taker's of a trade) above the lowest
+    byte. Codes: 1 a level's size, 2 a trade, 3 a side is forgotten, 4 a snapshot's level, 5 the touch.
+    Depth is told only while the book can be trusted: from the snapshot on, and after a break not before the
+    next; a break forgets both sides. Times never go back: what came after a later event gets its time.
+    """
+
+    def __new__(
+        cls,
+        *,
+        venue: str = "binance",
+        product: str = "spot",
+        symbol: str,
+        price_tick: str,
+        size_step: str,
+        depth: int | None = None,
+    ) -> Self: ...
+    def decode_lines(self, lines: bytes) -> bytes:
+        """Decode whole lines `<received_ns> <json>` with the interpreter released.
+
+        Raises:
+            DecodeError: a line is malformed; the rows of this call are lost.
+        """
+    def decode_snapshot(self, body: bytes, received_ns: int) -> bytes:
+        """Join the REST reply that some venues' books begin with. Raises DecodeError."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """What happened so far.
+
+        waiting (updates without a book), stale (nothing new), breaks, snapshots, missing_trades, late (got a
+        later event's time) and latest_ns, the most by which one was late.
+        """
+
+@final
+class LobsterHistory:
+    """Turns LOBSTER's message lines into rows of history as `HistoryDecoder`, by order.
+
+    Codes: 10 an order is added, 11 gone (the size it had), 12 reduced (the size it has now), 13 traded (how
+    much did), and 2 before it, the trade with the taker's side. `midnight_ns` is the exchange's, in UTC. Of
+    orders that rested before the file begins only trades are told. Both times are the exchange's.
+    """
+
+    def __new__(cls, *, midnight_ns: int, units_per_tick: int = 100) -> Self: ...
+    def decode_lines(self, lines: bytes) -> bytes:
+        """Decode whole lines with the interpreter released.
+
+        Raises:
+            DecodeError: a line is malformed.
+            BookError: a message contradicts the orders before it.
+        """
+    @property
+    def counts(self) -> dict[str, int]:
+        """lines, unknown (changes of earlier orders), off_grid (hidden trades between two ticks)."""
+
+@final
 class HaltFlag:
     """A halt in memory that all processes naming the same files share; `record` is its durable file.
 
@@ -747,8 +805,10 @@ __all__ = [
     "CoreError",
     "DecodeError",
     "HaltFlag",
+    "HistoryDecoder",
     "L2Book",
     "L3Book",
+    "LobsterHistory",
     "MarketFeed",
     "OrderError",
     "RobustZScore",

@@ -1,23 +1,21 @@
 import numpy as np
 
-from openoutcry.domain.errors import InvalidInputError
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.strategies.strategy import Candles, Exposure, Market, Shares, Strategy
 
 
 class SmaCross(Strategy, frozen=True):
-    """Long while the mean of the last `fast` closes is above that of all `warmup` closes, else flat."""
+    """Long while the mean of the last `fast` closes is above that of all `warmup` closes, else flat.
+
+    It fails in a market without a trend, where each false cross costs a round trip.
+    """
 
     fast: Candles = 20
     warmup: Candles = 100
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.fast >= self.warmup:
-            raise InvalidInputError(
-                f"SmaCross: fast = {self.fast} must be less than warmup = {self.warmup}; "
-                "lower fast or raise warmup"
-            )
+        self.check("fast", self.fast < self.warmup, "must be below warmup")
 
     def observe(self, market: Market) -> Exposure | None:
         """Follow the trend."""

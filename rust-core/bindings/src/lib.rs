@@ -7,6 +7,7 @@ mod buffer;
 mod error;
 mod feed;
 mod halt;
+mod history;
 mod l3;
 mod matching;
 mod rows;
@@ -29,6 +30,8 @@ mod _core {
     use super::feed::MarketFeed;
     #[pymodule_export]
     use super::halt::HaltFlag;
+    #[pymodule_export]
+    use super::history::{HistoryDecoder, LobsterHistory};
     #[pymodule_export]
     use super::l3::L3Book;
     #[pymodule_export]

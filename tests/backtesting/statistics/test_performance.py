@@ -27,7 +27,7 @@ WALK = 100 * np.cumprod(1.0 + np.random.default_rng(3).normal(0.001, 0.02, 400))
 
 
 def test_the_figures_are_empyricals():
-    figures = performance_of(result_of(curve_of(WALK), funding_atoms=0))
+    figures = performance_of(result_of(curve_of(WALK, held=WALK[::-1])))
     returns = simple_returns(np.concatenate(([100.0], np.round(WALK * ATOMS_PER_UNIT) / ATOMS_PER_UNIT)))
     for name, theirs in (
         ("annual_return", empyrical.annual_return(returns, annualization=365)),

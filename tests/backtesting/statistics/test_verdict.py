@@ -68,7 +68,9 @@ def test_fees_that_eat_the_profit():
 def test_costs_that_eat_more_than_all_of_it():
     losing = curve_of(10_000 / RISING, held=[100 - n * 0.3 for n in range(300)])
     cost = 200 * ATOMS_PER_UNIT
-    assert "fees and funding ate more than all of its profit" in judged(losing, fees_atoms=cost).line
+    share = cost / (cost + round(1_000_000_000_000 / RISING[-1]) - 100 * ATOMS_PER_UNIT)
+    told = f"fees eat {100 * share:.0f} % of gross profit: all of it"
+    assert told in judged(losing, fees_atoms=cost).line
     assert judged(losing).reasons[-1].text.startswith("it lost ")
 
 
@@ -79,6 +81,15 @@ def test_no_better_than_buy_and_hold():
     wild = 100 * np.cumprod(1.0 + np.random.default_rng(6).normal(0.01, 0.08, 300))
     calmer = judged(curve_of(RISING, held=np.maximum(wild, 1) / wild[-1] * RISING[-1] * 1.2))
     assert calmer.line.endswith("at less risk.")
+
+
+def test_what_is_only_the_markets():
+    held = 100 * np.cumprod(1.0 + np.diff(np.log(RISING), prepend=np.log(100)))
+    noise = np.random.default_rng(8).normal(0.0, 0.002, 300)
+    leveraged = 100 * np.cumprod(1.0 + 2.0 * (held / np.append(100, held[:-1]) - 1.0) + noise - noise.mean())
+    verdict = judged(curve_of(leveraged, held=held))
+    assert rules(verdict) == ["market"]
+    assert verdict.line.startswith("Doubtful: skill beside the market's own rise only ")
 
 
 def test_the_risk_halt():
@@ -143,8 +154,8 @@ def test_the_order_is_that_of_importance_whatever_else_is_wrong():
         "trades",
         "degradation",
         "overfitting",
-        "significance",
         "loss",
+        "significance",
         "benchmark",
     ]
     assert everything.level == "bad"

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from openoutcry.backtesting.result import Integers
 from openoutcry.backtesting.statistics.cross_validation import Split
+from openoutcry.backtesting.statistics.market import market_free
 from openoutcry.backtesting.statistics.returns import Floats
 from openoutcry.backtesting.statistics.sharpe import (
     deflated_sharpe,
@@ -153,8 +154,17 @@ class _BlockSums:
         return inside[row, best], shown, np.where(worse == better, 0.5, worse < better)
 
 
-def selection_of(returns: npt.ArrayLike, trials: int | None = None, blocks: int = BLOCKS) -> Selection:
+def selection_of(
+    returns: npt.ArrayLike,
+    trials: int | None = None,
+    blocks: int = BLOCKS,
+    market: Floats | None = None,
+) -> Selection:
     """The best of returns of shape (periods, trials), deflated by the trials.
+
+    With the `market`'s returns, of buying and holding, the trials are judged by what they earned beside it.
+    Give it for strategies that are long more than short: their common rise is nobody's skill, yet the
+    Deflated Sharpe against cash takes it for one.
 
     `trials` is how many were ever tried, where that is more than are given here. The blocks are fewer where
     the periods are few.
@@ -163,6 +173,8 @@ def selection_of(returns: npt.ArrayLike, trials: int | None = None, blocks: int 
         InvalidInputError: no trial varies, or as `overfitting_of`.
     """
     matrix = _matrix(returns)
+    if market is not None:
+        matrix = market_free(matrix, market)
     sharpe = sharpe_ratios(matrix)
     if np.isnan(sharpe).all():
         raise InvalidInputError("no trial ever won or lost, so none is best; widen the search")

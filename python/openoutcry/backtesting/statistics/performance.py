@@ -9,6 +9,7 @@ import numpy as np
 
 from openoutcry.backtesting.result import BacktestResult, Curve
 from openoutcry.backtesting.statistics.drawdown import Drawdown, drawdown_of
+from openoutcry.backtesting.statistics.market import betas, market_free
 from openoutcry.backtesting.statistics.returns import (
     YEAR_NS,
     Floats,
@@ -38,7 +39,9 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     curve's own). `exposure_share`: time with a position. `turnover`: what was traded by the mean of the
     account. `fee_share` and `funding_share`: of the profit before both. Trades are round trips after fees;
     `profit_factor`: what the winners won by what the losers lost. `skill_probability`: that the true Sharpe
-    ratio is above 0 (PSR); `track_record_periods`: how many it takes to say so with 95 %.
+    ratio is above 0 (PSR); `track_record_periods`: how many it takes to say so with 95 %. `beta`: how much of
+    buy-and-hold's returns it had; `alpha_sharpe` and `alpha_probability`: Sharpe and PSR of what is left
+    without.
     """
 
     first_ns: int
@@ -62,6 +65,9 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     kurtosis: float | None
     skill_probability: float | None
     track_record_periods: int | None
+    beta: float | None
+    alpha_sharpe: float | None
+    alpha_probability: float | None
     drawdown: Drawdown
     exposure_share: float
     turnover: float | None
@@ -117,6 +123,7 @@ def performance_of(
         excess_return=total - benchmark,
         **_annual(curve, total, drawdown, undefined),
         **_risk(returns, undefined),
+        **_beside(returns, held, undefined),
         **_trades(trips, undefined),
         **_costs(result, undefined),
         undefined=undefined,
@@ -191,6 +198,21 @@ def _risk(returns: Returns, undefined: dict[str, str]) -> dict[str, Any]:
         "kurtosis": moments.kurtosis,
         "skill_probability": probabilistic_sharpe(moments),
         "track_record_periods": int(record) if math.isfinite(record) else None,
+    }
+
+
+def _beside(returns: Returns, held: Returns, undefined: dict[str, str]) -> dict[str, Any]:
+    beta = float(betas(returns.values, held.values)) if len(returns) > 1 else math.nan
+    moments = moments_of(market_free(returns.values, held.values)) if len(returns) > 1 else None
+    if moments is None or moments.deviation == 0:
+        undefined.update(dict.fromkeys(("alpha_sharpe", "alpha_probability"), "it had no returns of its own"))
+    if math.isnan(beta):
+        undefined["beta"] = "the market did not vary"
+    varied = moments if moments is not None and moments.deviation > 0 else None
+    return {
+        "beta": None if math.isnan(beta) else beta,
+        "alpha_sharpe": varied and varied.sharpe * math.sqrt(returns.periods_per_year),
+        "alpha_probability": varied and probabilistic_sharpe(varied),
     }
 
 

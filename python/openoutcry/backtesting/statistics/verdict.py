@@ -72,11 +72,13 @@ Rule = Callable[[_Evidence], Reason | None]
 
 
 def judge(result: BacktestResult, performance: Performance, trials: Trials | None = None) -> Verdict:
-    """Judge a backtest. The reasons are in a fixed order: what makes the figures wrong comes before what
-    makes them luck, and that before what makes them poor.
+    """Judge a backtest.
+
+    Bad reasons come before doubtful ones. Among either the order is fixed: what makes the figures wrong comes
+    before what makes them luck, and that before what makes them poor.
     """
     evidence = _Evidence(result, performance, trials or Trials())
-    found = tuple(_reasons(evidence))
+    found = tuple(sorted(_reasons(evidence), key=lambda reason: reason.level != "bad"))
     if not found:
         return Verdict(level="good", line=f"Good: {_praise(evidence)}.", reasons=())
     level: Level = "bad" if any(reason.level == "bad" for reason in found) else "doubtful"
@@ -172,12 +174,21 @@ def _insignificant(evidence: _Evidence) -> Reason | None:
     )
 
 
+def _the_markets(evidence: _Evidence) -> Reason | None:
+    skill, own = evidence.performance.skill_probability, evidence.performance.alpha_probability
+    if skill is None or own is None or skill < CONFIDENCE or own >= CONFIDENCE:
+        return None  # without significance at all that is said already
+    return Reason("doubtful", "market", f"skill beside the market's own rise only {_percent(own)} likely")
+
+
 def _lost(evidence: _Evidence) -> Reason | None:
     figures = evidence.performance
     if figures.net_atoms > 0 or not evidence.result.fills:
         return None
     if figures.gross_atoms > 0:
-        return Reason("bad", "loss", "fees and funding ate more than all of its profit")
+        costs = (figures.fees_atoms + figures.funding_atoms) / figures.gross_atoms
+        what = "fees and funding" if figures.funding_atoms else "fees"
+        return Reason("bad", "loss", f"{what} eat {_percent(costs)} of gross profit: all of it")
     lost = f"it lost {_percent(-figures.total_return)}" if figures.net_atoms else "it earned nothing"
     return Reason("bad", "loss", lost)
 
@@ -194,7 +205,7 @@ def _no_better(evidence: _Evidence) -> Reason | None:
     figures = evidence.performance
     if figures.excess_return > 0 or not evidence.result.fills:
         return None
-    both = f"{_percent(figures.total_return)} to {_percent(figures.benchmark_return)}"
+    both = f"{_percent(figures.total_return)} against {_percent(figures.benchmark_return)}"
     own, held = figures.sharpe, figures.benchmark_sharpe
     if figures.net_atoms > 0 and own is not None and held is not None and own > held:
         return Reason("doubtful", "benchmark", f"it earned less than buy and hold ({both}), at less risk")
@@ -209,6 +220,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _overfit,
     _chosen_by_chance,
     _insignificant,
+    _the_markets,
     _lost,
     _costly,
     _no_better,
