@@ -188,7 +188,7 @@ def test_refused_trials_are_counted_as_such_and_the_rest_is_found(made, tmp_path
 
 def test_a_strategy_that_refuses_all_is_an_error(made, tmp_path):
     request = msgspec.structs.replace(REQUEST, ranges=("fast=50:60", "warmup=20:40"))
-    with pytest.raises(InvalidInputError, match=r"no trial could be run: .*lower fast"):
+    with pytest.raises(InvalidInputError, match=r"no trial could be run: .*fast.*warmup"):
         searched(made, tmp_path, made.walk(11), request)
 
 
