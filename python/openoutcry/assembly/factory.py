@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openoutcry.monitoring.exporter import MonitoringServer
     from openoutcry.monitoring.observer import Observer
     from openoutcry.risk_management.officer import RiskOfficer
+    from openoutcry.risk_management.review import Veto
     from openoutcry.strategies.desk import StrategyDesk
 
 # Together the 12 characters with which an order id may begin.
@@ -91,11 +92,14 @@ def risk_officer(
     return RiskOfficer(
         rules,
         settings.risk,
-        vetoes=[
-            lambda intent, order, position: "; ".join(loaded.review_order(intent, order, position)) or None
-        ],
+        vetoes=vetoes(loaded),
         halt_reason=record.reason if record is not None else "",
     )
+
+
+def vetoes(loaded: Plugins) -> "list[Veto]":
+    """The plugins' word on an order: what risk asks last."""
+    return [lambda intent, order, position: "; ".join(loaded.review_order(intent, order, position)) or None]
 
 
 def order_journal(settings: Settings, run_dir: Path) -> OrderJournal:

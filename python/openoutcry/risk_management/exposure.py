@@ -29,7 +29,10 @@ class Purse:
     @property
     def is_known(self) -> bool:
         """Every position was reported, and whatever is held has a price."""
-        return all(each.is_known and (each.mark_ticks or not each.held_atoms) for each in self.members)
+        for each in self.members:
+            if not each.is_known or not (each.mark_ticks or not each.held_atoms):
+                return False
+        return True
 
     def add(self, member: "Exposure") -> None:
         """Pay for one more symbol.
@@ -48,7 +51,7 @@ class Purse:
 
     def equity_atoms(self) -> int:
         """Cash and everything held at its last price, in quote atoms."""
-        return self.cash_atoms + sum(each.value_atoms(each.mark_ticks) for each in self.members)
+        return self.cash_atoms + sum([each.value_atoms(each.mark_ticks) for each in self.members])
 
     def reserved_cash_atoms(self) -> int:
         """Cash that open purchases of all symbols may take."""
@@ -111,7 +114,7 @@ class Exposure:
 
     def reserved_lots(self, side: Side) -> SizeLots:
         """Lots of one side that live orders may still fill."""
-        own = sum(item.size_lots for item in self._reservations.values() if item.side == side)
+        own = sum([item.size_lots for item in self._reservations.values() if item.side == side])
         return SizeLots(own + self._inherited[side])
 
     def reserved_cash_atoms(self, price_ticks: int) -> int:
