@@ -42,6 +42,14 @@ class Registry(Generic[Product]):
         """Every registered name, sorted."""
         return tuple(sorted(self._entries))
 
+    def has(self, name: str) -> bool:
+        """Whether a name is registered, written with dashes or underscores."""
+        return name in self._entries or name.replace("_", "-") in self._entries
+
+    def factory(self, name: str) -> Factory:
+        """What makes it. Raises InvalidInputError if nobody registered the name."""
+        return self._entry(name).factory
+
     def owner(self, name: str) -> str:
         """Who registered a name. Raises InvalidInputError if nobody did."""
         return self._entry(name).owner

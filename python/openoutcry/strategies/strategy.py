@@ -1,6 +1,5 @@
 """What a strategy is: the one class a strategy developer derives from."""
 
-import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from openoutcry.domain.opinions import Classification
 from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
 from openoutcry.memory.candle_window import MAX_CANDLES, CandleColumns, Prices
 from openoutcry.plugins.parameters import Parametrised
+from openoutcry.plugins.source import dashed
 
 MAX_REASON_CHARS: Final = 300
 FEW: Final = 10  # candles
@@ -181,4 +181,4 @@ class Strategy(Parametrised, frozen=True):
 
 def strategy_name(kind: type[Strategy]) -> str:
     """The name of a strategy class: `MovingAverageCross` is `moving-average-cross`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
+    return dashed(kind.__name__)
