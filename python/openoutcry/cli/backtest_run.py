@@ -54,8 +54,8 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     strategy = strategy_registry(plugins).create(request.strategy, _parameters(request.params))
-    series, dataset = _span(*load_candles(request.data), request)
-    settings = _settings(request, series.instrument, strategy)
+    series, dataset = span_of(*load_candles(request.data), request)
+    settings = settings_of(request, series.instrument, strategy)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
     with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
@@ -64,7 +64,7 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
+def settings_of(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
     """The file's settings, or those of a backtest without one; what was typed goes above both."""
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
@@ -121,7 +121,7 @@ def _ppm(text: str, what: str) -> int:
     return int(ppm)
 
 
-def _span(
+def span_of(
     series: CandleSeries, dataset: DatasetRecord, request: Request
 ) -> tuple[CandleSeries, DatasetRecord]:
     """The candles that open and close within the times asked for."""

@@ -3,13 +3,13 @@
 import msgspec
 import numpy as np
 
-from openoutcry.assembly.settings import Settings, config_hash
+from openoutcry.assembly.settings import Settings
 from openoutcry.backtesting.candle_backtest import frozen_columns
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.optimise.quick_account import quick_account
 from openoutcry.backtesting.optimise.trial import Outcome, Parameters
 from openoutcry.backtesting.result import DatasetRecord, Integers
-from openoutcry.backtesting.run_store import summed_up
+from openoutcry.backtesting.run_store import settings_hash, summed_up
 from openoutcry.backtesting.runner import parameters_of, run_candles
 from openoutcry.backtesting.statistics.returns import returns_of
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
@@ -37,6 +37,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     dataset: DatasetRecord
     period_ns: int
     study: str
+    funding: Funding | None = None
     is_exact: bool = False
 
 
@@ -61,7 +62,7 @@ class Evaluator:
         self.plugins = Plugins()
         self.plugins.load_installed()
         self._registry = strategy_registry(self.plugins)
-        self._settings_hash = config_hash(problem.settings)
+        self._settings_hash = settings_hash(msgspec.to_builtins(problem.settings))
 
     def strategy(self, parameters: Parameters) -> Strategy:
         """The strategy with these parameters. Raises InvalidInputError if it cannot have them."""
@@ -96,11 +97,16 @@ class Evaluator:
         shares = strategy.exposures(self._candles) if is_quick else None
         if shares is None:
             result = run_candles(
-                series, strategy, problem.settings, dataset=problem.dataset, plugins=self.plugins
+                series,
+                strategy,
+                problem.settings,
+                dataset=problem.dataset,
+                funding=problem.funding,
+                plugins=self.plugins,
             )
             equity, fills = result.curve.equity_atoms, len(result.fills)
         else:
-            account = quick_account(series, shares, problem.settings)
+            account = quick_account(series, shares, problem.settings, problem.funding)
             equity, fills = account.equity_atoms, account.trades
         times = series.close_ns
         returns = returns_of(times, equity, opening, problem.period_ns)

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.optimise.engine import EngineName, engine_of
 from openoutcry.backtesting.optimise.evaluation import Evaluator, Problem, columns_of
 from openoutcry.backtesting.optimise.objective import Objective, score
@@ -104,6 +104,7 @@ def optimise(
     settings: Settings,
     *,
     state: Path,
+    funding: Funding | None = None,
     tell: Callable[[Trial, float], None],
 ) -> Optimisation:
     """Search, choose and judge; `tell` is called with each trial and its score in the last window's training.
@@ -112,7 +113,7 @@ def optimise(
         InvalidInputError: the strategy, a range or the study's name cannot be used, or the history is too
         short. ConfigurationError: the engine cannot be had. OpenOutcryError: a strategy failed.
     """
-    plan, times_ns = plan_of(request, series, dataset, settings)
+    plan, times_ns = plan_of(request, series, dataset, settings, funding)
     columns = columns_of(series)
     train = plan.splits[-1].train
 
@@ -131,12 +132,16 @@ def optimise(
             Piece(*_candles(split.test, times_ns, series), evaluator.strategy(trial.parameters))
             for split, trial in zip(plan.splits, chosen, strict=True)
         ]
-        result = walk(pieces, series, settings, dataset=dataset, plugins=evaluator.plugins)
+        result = walk(pieces, series, settings, dataset=dataset, funding=funding, plugins=evaluator.plugins)
         return _judged(plan, trials, chosen, result, times_ns=times_ns, runs=runs)
 
 
 def plan_of(
-    request: Request, series: CandleSeries, dataset: DatasetRecord, settings: Settings
+    request: Request,
+    series: CandleSeries,
+    dataset: DatasetRecord,
+    settings: Settings,
+    funding: Funding | None = None,
 ) -> tuple[Plan, Integers]:
     """The plan, and when each period of the trials' returns ends.
 
@@ -167,6 +172,7 @@ def plan_of(
         dataset=dataset,
         period_ns=period_ns,
         study=request.study,
+        funding=funding,
         is_exact=request.is_exact,
     )
     plan = Plan(problem, space, splits, request.objective, request.seed, source_sha256(strategy))
