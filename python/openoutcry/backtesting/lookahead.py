@@ -43,7 +43,7 @@ REMEDIES: Final[dict[Kind, str]] = {
     "failure": "let it answer None where it has no opinion",
     "memory": "answer from what is shown alone: keep nothing between calls, draw no random numbers",
     "outside": "answer from what is shown alone: no file, no table by time, no clock",
-    "lookahead": "use nothing later than the row itself: no shift(-1), centred window or statistic of the whole",
+    "lookahead": "use nothing later than the row: no shift(-1), no centred window, no statistic of the whole",
     "history": "let a row depend on the last `warmup` candles alone; an average that remembers more does not",
     "contradiction": "let `exposures` say what `observe` says, or leave it out",
     "shape": "answer a share in [-1, 1] for each candle, NaN for no opinion and before the warm-up",
@@ -140,7 +140,9 @@ def _shown(subject: Subject, candles: CandleColumns, row: int, moved_ns: int = 0
 
 
 def _copied(candles: CandleColumns, moved_ns: int = 0) -> CandleColumns:
-    prices = [column.copy() for column in (candles.open, candles.high, candles.low, candles.close, candles.volume)]
+    prices = [
+        column.copy() for column in (candles.open, candles.high, candles.low, candles.close, candles.volume)
+    ]
     columns = CandleColumns(*prices, candles.close_ns + moved_ns)
     for column in (*prices, columns.close_ns):
         column.flags.writeable = False
@@ -178,7 +180,7 @@ def _biased_answers(
 def _biased_exposures(
     subject: Subject, candles: CandleColumns, shares: Shares | Answer, answers: dict[int, Answer]
 ) -> Iterator[Bias]:
-    """What is wrong with the answers about all candles at once: the first thing, since others follow from it."""
+    """The first thing that is wrong with the answers about all candles at once: others follow from it."""
     count, warmup = len(candles), subject.warmup
     bad = _bad_shape(shares, count, warmup)
     if bad or isinstance(shares, Answer):
@@ -190,7 +192,9 @@ def _biased_exposures(
         yield _bias("memory", candles, again[0], f"`exposures` {again[1]} when it is asked again")
         return
     cuts = sorted({*range(warmup, min(warmup + FIRST_ROWS, count)), *_spread(warmup, count, CUTS)})
-    early = [_first_difference(shares[:cut], subject.exposures(_copied(candles.part(0, cut))), 0) for cut in cuts]
+    early = [
+        _first_difference(shares[:cut], subject.exposures(_copied(candles.part(0, cut))), 0) for cut in cuts
+    ]
     found = [(*each, cut) for each, cut in zip(early, cuts, strict=True) if each is not None]
     if found:
         row, told, cut = min(found)
@@ -201,7 +205,9 @@ def _biased_exposures(
         difference = _first_difference(shares[start:], late, warmup - 1)
         if difference is not None:
             row, told = start + difference[0], difference[1]
-            yield _bias("history", candles, row, f"`exposures` {told} when candles before {start} are unknown")
+            yield _bias(
+                "history", candles, row, f"`exposures` {told} when candles before {start} are unknown"
+            )
             return
     for row, answer in answers.items():
         share = float(shares[row])
@@ -226,9 +232,7 @@ def _bad_shape(shares: object, count: int, warmup: int) -> str:
     return "" if np.isnan(shares[: warmup - 1]).all() else "has opinions before the warm-up"
 
 
-def _first_difference(
-    shares: Shares, other: Shares | Answer | None, start: int
-) -> tuple[int, str] | None:
+def _first_difference(shares: Shares, other: Shares | Answer | None, start: int) -> tuple[int, str] | None:
     """The first row from `start` on where two answers differ, and how."""
     if not isinstance(other, np.ndarray) or other.shape != shares.shape:
         return start, f"answers {getattr(other, 'shape', other)} for {len(shares)} candles"

@@ -9,7 +9,7 @@ import numpy as np
 
 from openoutcry.backtesting.synthetic_candles import OPENING_TICKS, synthetic_candles
 from openoutcry.domain.opinions import Classification
-from openoutcry.domain.units import NS_PER_S, PriceTicks, SizeLots, TimestampNs
+from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.models.classifier import Classifier, Opinion
 from openoutcry.native import MarketFeed
@@ -62,7 +62,7 @@ class Subject(ABC):
         except (Exception, SystemExit) as error:  # noqa: BLE001  it may be anybody's code
             return failed(error)
 
-    def exposures(self, candles: CandleColumns) -> Shares | Answer | None:
+    def exposures(self, candles: CandleColumns) -> Shares | Answer | None:  # noqa: ARG002  a hook
         """Its answers about all candles at once, or how that failed; None if it is not asked so."""
         return None
 
@@ -139,7 +139,8 @@ def written(said: object) -> Answer:
         case Exposure():
             others = sorted(said.others.items())
             return Answer(
-                " ".join(("hold", *(name for name, _ in others))), (said.share, *(share for _, share in others))
+                " ".join(("hold", *(name for name, _ in others))),
+                (said.share, *(share for _, share in others)),
             )
         case Quotes():
             return Answer("quote", (said.bid_ticks, said.ask_ticks, said.bid_lots, said.ask_lots))

@@ -66,7 +66,9 @@ def parameters_of(factory: Callable[..., Any]) -> tuple[Parameter, ...]:
     A bound that is excluded (`gt`, `lt`) is the next whole number, or for a float the next float.
     """
     if not isinstance(factory, _ParametrisedMeta):
-        return tuple(_of_argument(each) for each in inspect.signature(factory, eval_str=True).parameters.values())
+        return tuple(
+            _of_argument(each) for each in inspect.signature(factory, eval_str=True).parameters.values()
+        )
     described = msgspec.inspect.type_info(factory)
     assert isinstance(described, msgspec.inspect.StructType)
     defaults = {field.name: field.default for field in msgspec.structs.fields(factory)}

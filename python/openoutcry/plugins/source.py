@@ -74,8 +74,8 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise InvalidInputError(
-            f"module {name!r} cannot be imported ({type(error).__name__}: {error}); give package.module:Class "
-            "of an installed package or of this folder, or a path as ./file.py"
+            f"module {name!r} cannot be imported ({type(error).__name__}: {error}); give "
+            "package.module:Class of an installed package or of this folder, or a path as ./file.py"
         ) from error
 
 

@@ -164,9 +164,9 @@ class Strategy(Parametrised, frozen=True):
     def exposures(self, candles: CandleColumns) -> Shares | None:  # noqa: ARG002  a hook
         """What `observe` says at each candle, all at once: shares in [-1, 1], NaN for no opinion.
 
-        Only for speed, and only for strategies that need nothing but candles; None is to ask `observe`. Row t
-        must be what `observe` answers when it is shown the `warmup` candles up to t, which `openoutcry check`
-        verifies. Rows before the warm-up are NaN.
+        Only for speed, and only for strategies that need nothing but candles; None is to ask `observe`. It is
+        shown `warmup` candles or more. Row t must be what `observe` answers when it is shown the `warmup`
+        candles up to t, which `openoutcry check` verifies. Rows before the warm-up are NaN.
         """
         return None
 
