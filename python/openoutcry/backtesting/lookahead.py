@@ -140,12 +140,16 @@ def _shown(subject: Subject, candles: CandleColumns, row: int, moved_ns: int = 0
 
 
 def _copied(candles: CandleColumns, moved_ns: int = 0) -> CandleColumns:
-    prices = [
-        column.copy() for column in (candles.open, candles.high, candles.low, candles.close, candles.volume)
-    ]
-    columns = CandleColumns(*prices, candles.close_ns + moved_ns)
-    for column in (*prices, columns.close_ns):
-        column.flags.writeable = False
+    columns = CandleColumns(
+        candles.open.copy(),
+        candles.high.copy(),
+        candles.low.copy(),
+        candles.close.copy(),
+        candles.volume.copy(),
+        candles.close_ns + moved_ns,
+    )
+    for name in ("open", "high", "low", "close", "volume", "close_ns"):
+        getattr(columns, name).flags.writeable = False
     return columns
 
 

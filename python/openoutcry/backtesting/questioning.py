@@ -182,9 +182,11 @@ def _others(candles: CandleColumns, count: int, seed: int) -> Mapping[str, Candl
     for index in range(1, count + 1):
         noise = synthetic_candles(len(candles), seed + index).close / OPENING_TICKS
         factor = np.rint(candles.close * (1.0 + (noise - noise.mean()) / 100)) / candles.close
-        columns = [candles.open, candles.high, candles.low, candles.close]
+        opens, highs, lows, closes = (
+            np.rint(column * factor) for column in (candles.open, candles.high, candles.low, candles.close)
+        )
         others[OTHER_SYMBOL.format(index)] = CandleColumns(
-            *(np.rint(column * factor) for column in columns), candles.volume, candles.close_ns
+            opens, highs, lows, closes, candles.volume, candles.close_ns
         )
     return others
 

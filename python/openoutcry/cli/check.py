@@ -22,7 +22,7 @@ EXIT_BIASED: Final = 1
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is made up.")
 @json_option
 @click.pass_context
-def check(ctx: click.Context, subject: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
+def check(ctx: click.Context, /, subject: str, as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
     """Check that STRATEGY, or a classifier, knows nothing but the candles that it is shown.
 
     STRATEGY is a registered name, file.py, file.py:Class or package.module:Class. Its answers must not change

@@ -80,7 +80,9 @@ def _show(described: "Description") -> None:
 
     console = Console()
     console.print(Text(f"{described.name}, of {described.owner}; needs {_needs(described.needs)}"))
-    console.print(Text(f"\n{described.text}\n"))
+    for paragraph in described.text.split("\n\n"):
+        console.print(Text(f"\n{' '.join(paragraph.split())}"))
+    console.print()
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("parameter", "type", "default", "range"):
         shown.add_column(heading, overflow="fold")

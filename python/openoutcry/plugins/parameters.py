@@ -65,7 +65,7 @@ def parameters_of(factory: Callable[..., Any]) -> tuple[Parameter, ...]:
 
     A bound that is excluded (`gt`, `lt`) is the next whole number, or for a float the next float.
     """
-    if not isinstance(factory, _ParametrisedMeta):
+    if not (isinstance(factory, type) and issubclass(factory, Parametrised)):
         return tuple(
             _of_argument(each) for each in inspect.signature(factory, eval_str=True).parameters.values()
         )
