@@ -5,7 +5,7 @@ import sys
 from benches import command
 from benches.backtest import inputs
 
-MODULES = ("replay",)
+MODULES = ("replay", "quotes", "floor")
 
 
 if __name__ == "__main__":
