@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +12,16 @@ import msgspec
 import numpy as np
 
 from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER_BPS, backtest_defaults
+from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
+from openoutcry.backtesting.recorded_frames import is_recorded_frames
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import parameters_of, run_candles
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
+from openoutcry.domain.units import NS_PER_S, NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
@@ -43,6 +45,8 @@ class Request:
     half_spread_bps: str | None = None
     funding: Path | None = None
     config: Path | None = None
+    speed: float | None = None
+    duration: int | None = None
     seed: int | None = None
 
 
@@ -56,14 +60,81 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins.load_installed()
     found = located(request.strategy, plugins)
     strategy = found.create(typed_parameters(request.params))
+    if is_recorded_frames(request.data):
+        return _run_recording(request, strategy, found.text, plugins, shows_progress=shows_progress)
+    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "candles")
     series, dataset = span_of(*load_candles(request.data), request)
     settings = settings_of(request, series.instrument, strategy, found.text)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
-    with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
+    with _progress("candles", is_shown=shows_progress) as tell:
         return run_candles(
             series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
         )
+
+
+def _run_recording(
+    request: Request, strategy: Strategy, found_at: str, plugins: Plugins, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.recorded_frames import survey  # noqa: PLC0415  loads the feed and the venue
+    from openoutcry.backtesting.replay_run import run_recording  # noqa: PLC0415  as above
+
+    _refuse(
+        request,
+        {"start": "--from", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
+        "a recording",
+    )
+    data = survey(
+        request.data,
+        end_ns=None if request.end is None else _time(request.end),
+        duration_ns=None if request.duration is None else request.duration * NS_PER_S,
+    )
+    speed = request.speed or 1.0
+    settings = replay_settings_of(request, data.instrument, strategy, found_at, speed)
+    plugins.require(settings.plugins)
+    with _progress("frames", is_shown=shows_progress) as tell:
+        return run_recording(data, strategy, settings, speed=speed, plugins=plugins, progress=tell)
+
+
+def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+    given = [option for name, option in options.items() if getattr(request, name) is not None]
+    if given:
+        raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")
+
+
+def replay_settings_of(
+    request: Request, instrument: Instrument, strategy: Strategy, found_at: str, speed: float
+) -> Settings:
+    """The settings with which `run --paper --speed` would trade it, and what was typed above them."""
+    above: dict[str, object] = {
+        "mode": "backtest",
+        "symbols": [instrument.symbol],
+        **replay_overrides(speed),
+        **_costs_of(request, instrument),
+    }
+    return _named(load_settings(request.config, above), strategy, found_at)
+
+
+def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
+    """What was typed of cash, fees and the seed; the rest of them where no file says it."""
+    costs: dict[str, object] = {}
+    taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
+    if request.fee_bps is not None:
+        taker_ppm, maker_ppm = _fees(request.fee_bps)
+    if request.config is None or request.cash is not None:
+        costs["backtest.cash_atoms"] = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+    if request.config is None or request.fee_bps is not None:
+        costs |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
+    if request.seed is not None:
+        costs["seed"] = request.seed
+    return costs
+
+
+def _named(settings: Settings, strategy: Strategy, found_at: str) -> Settings:
+    named = msgspec.structs.replace(
+        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
+    )
+    return msgspec.structs.replace(settings, strategy=named)
 
 
 def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
@@ -71,26 +142,16 @@ def settings_of(request: Request, instrument: Instrument, strategy: Strategy, fo
 
     `found_at` is what finds the strategy again.
     """
-    taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
-    if request.fee_bps is not None:
-        taker_ppm, maker_ppm = _fees(request.fee_bps)
-    cash_atoms = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+    costs = _costs_of(request, instrument)
     above: dict[str, object] = {"mode": "backtest", "symbols": [instrument.symbol]}
     if request.config is None:
+        cash_atoms, taker_ppm = costs["backtest.cash_atoms"], costs["backtest.taker_fee_ppm"]
+        assert isinstance(cash_atoms, int)
+        assert isinstance(taker_ppm, int)
         above = backtest_defaults(instrument, cash_atoms, taker_ppm)
-    if request.config is None or request.cash is not None:
-        above["backtest.cash_atoms"] = cash_atoms
-    if request.config is None or request.fee_bps is not None:
-        above |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
     if request.half_spread_bps is not None:
         above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
-    if request.seed is not None:
-        above["seed"] = request.seed
-    settings = load_settings(request.config, above)
-    named = msgspec.structs.replace(
-        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
-    )
-    return msgspec.structs.replace(settings, strategy=named)
+    return _named(load_settings(request.config, {**above, **costs}), strategy, found_at)
 
 
 def _fees(text: str) -> tuple[int, int]:
@@ -139,14 +200,14 @@ def _moment(at_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
+def _progress(what: str, *, is_shown: bool) -> Iterator[Tell | None]:
     """A bar on stderr while this lasts."""
-    if not is_shown:
+    if not (is_shown and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console  # noqa: PLC0415  slow to import
     from rich.progress import Progress  # noqa: PLC0415
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("candles", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
