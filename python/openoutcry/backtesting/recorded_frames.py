@@ -33,7 +33,9 @@ _FRAME: Final = msgspec.json.Decoder(_Frame)
 
 
 def is_recorded_frames(path: Path) -> bool:
-    """Whether a path is called as recordings of frames are."""
+    """Whether a path is called as recordings of frames are, or is a folder with such files."""
+    if path.is_dir():
+        return any(each.name.endswith(SUFFIXES) for each in path.iterdir())
     return path.name.endswith(SUFFIXES)
 
 
@@ -59,14 +61,18 @@ class RecordedFrames:
             yield at_ns, frame
 
 
-def survey(path: Path, *, end_ns: int | None = None, duration_ns: int | None = None) -> RecordedFrames:
+def survey(
+    path: Path, symbol: str, *, end_ns: int | None = None, duration_ns: int | None = None
+) -> RecordedFrames:
     """Read a recording once: hash it, measure its clock. It ends before `end_ns`, or after a duration.
+
+    `symbol` is the one to take if there are several.
 
     Raises:
         MissingDataError: there is no recording of Binance's spot market, or nothing before `end_ns`.
-        InvalidInputError: several symbols are there, a line is damaged, or the times go back.
+        InvalidInputError: none of several symbols is the one, a line is damaged, or the times go back.
     """
-    recording, instrument = _only_one(path)
+    recording, instrument = _chosen(path, symbol)
     if duration_ns is not None:
         received_end_ns = recording.first_received_ns + duration_ns
     digest, rows, first_ns, last_ns = hashlib.sha256(), 0, 0, 0
@@ -123,7 +129,7 @@ def _event_ns(frame: bytes, file: Path, number: int) -> int:
     return (read.data.event_ms or read.event_ms) * NS_PER_MS
 
 
-def _only_one(path: Path) -> tuple[Recording, Instrument]:
+def _chosen(path: Path, symbol: str) -> tuple[Recording, Instrument]:
     known = {each.venue_symbol: each for each in INSTRUMENTS.values()}
     recordings = find_recordings(path)
     spot = [each for each in recordings if each.product == "spot" and each.symbol in known]
@@ -132,8 +138,12 @@ def _only_one(path: Path) -> tuple[Recording, Instrument]:
         raise MissingDataError(
             f"{path} holds {held}; frames are replayed of spot {', '.join(known)} only, give such a recording"
         )
-    if len(spot) > 1:
-        raise InvalidInputError(
-            f"{path} holds several recordings ({', '.join(each.symbol for each in spot)}); give one file"
-        )
-    return spot[0], known[spot[0].symbol]
+    if len(spot) == 1:
+        return spot[0], known[spot[0].symbol]
+    for each in spot:
+        if known[each.symbol].symbol == symbol:
+            return each, known[each.symbol]
+    held = ", ".join(known[each.symbol].symbol for each in spot)
+    raise InvalidInputError(
+        f"{path} holds recordings of {held}, none of {symbol}; name one in `symbols` of --config"
+    )

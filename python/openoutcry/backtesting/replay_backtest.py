@@ -10,6 +10,7 @@ from openoutcry.backtesting.candle_backtest import Chronicle
 from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.replayed_venue import ReplayedVenue
 from openoutcry.domain.decider import Decider
+from openoutcry.domain.errors import MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
@@ -110,6 +111,7 @@ class ReplayBacktest:
         """Trade a whole recording. The book is joined in silence up to its snapshot; then the market begins.
 
         Raises:
+            MissingDataError: no snapshot comes.
             DecodeError: a frame is malformed.
             OpenOutcryError: the strategy failed.
         """
@@ -126,6 +128,10 @@ class ReplayBacktest:
                 is_open = True
                 self._open(now_ns)
             self.end_ns = now_ns
+        if not is_open:
+            raise MissingDataError(
+                "no depth snapshot is in the recording; give the folder with its first file too"
+            )
         self.floor.settle(self.end_ns + SETTLE_NS)
         self.floor.close()
 

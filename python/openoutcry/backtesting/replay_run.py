@@ -10,6 +10,7 @@ from openoutcry.assembly.replay_pace import in_market_time
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import bought_and_held
+from openoutcry.backtesting.assumptions import replay_assumptions
 from openoutcry.backtesting.equity import EquityCurve, equity_curve
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.recorded_frames import RecordedFrames
@@ -19,7 +20,6 @@ from openoutcry.backtesting.runner import parameters_of, run_id_of
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import CandleClosed
-from openoutcry.domain.units import NS_PER_S
 from openoutcry.native import DecodeError
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.strategy import Strategy
@@ -66,9 +66,7 @@ def run_recording(
             f"{data.dataset.path} cannot be replayed ({error}); look at it with `openoutcry data check`"
         ) from error
     if not backtest.candles:
-        raise MissingDataError(
-            f"{data.dataset.path} is over before a candle closes; give a longer recording"
-        )
+        raise MissingDataError(f"{data.dataset.path} is over before a candle closes; give a longer recording")
     chronicle = backtest.chronicle
     account = equity_curve(instrument, backtest.candles, [(fill.at_ns, fill) for fill in chronicle.fills])
     _check_account(backtest, account, costs.cash_atoms)
@@ -89,27 +87,9 @@ def run_recording(
         funding_atoms=0,
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
-        assumptions=replay_assumptions(settings, data.shift_ns, speed),
+        assumptions=replay_assumptions(settings, data.shift_ns, speed, SETTLE_NS),
         halt_reason=backtest.floor.halt_reason,
         wall_s=time.perf_counter() - began_s,
-    )
-
-
-def replay_assumptions(settings: Settings, shift_ns: int, speed: float) -> tuple[str, ...]:
-    """One sentence for each assumption."""
-    costs = settings.backtest
-    order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
-    return (
-        "candles, alerts and the feed's state are those of the live feed over the recorded frames",
-        f"an order reaches the venue {order_ms:g} ms after its candle is known, its answer takes "
-        f"{report_ms:g} ms; deciding takes no time",
-        f"receive times are moved by {shift_ns / 1e6:g} ms, since the recorder's clock ran behind",
-        "orders meet the recorded book; what they took stays gone until the level is updated, what rests "
-        "queues behind what stood there; the market does not react",
-        f"fees are {costs.taker_fee_ppm / 100:g} bps for a taker, {costs.maker_fee_ppm / 100:g} bps for a "
-        "maker, of what is received",
-        f"durations of the settings count {speed:g} times in the market's time, as in a replay at that speed",
-        f"orders under way at the end go on for at most {SETTLE_NS / NS_PER_S:g} s against the last book",
     )
 
 

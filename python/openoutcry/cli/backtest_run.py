@@ -86,6 +86,7 @@ def _run_recording(
     )
     data = survey(
         request.data,
+        load_settings(request.config).symbols[0],
         end_ns=None if request.end is None else _time(request.end),
         duration_ns=None if request.duration is None else request.duration * NS_PER_S,
     )

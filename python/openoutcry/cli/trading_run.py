@@ -63,6 +63,7 @@ def trade(options: RunOptions) -> dict[str, Any]:
             settings,
             data_source=data_source,
             data_hash="" if venue is None else venue.data_hash,
+            replay_speed=0.0 if venue is None else options.speed,
             is_alone=venue is None,
         )
         with session:
