@@ -8,13 +8,14 @@ import pytest
 from demo_process import SHARED_DATA, Demo, decisions
 
 from openoutcry.assembly.replay_pace import in_market_time
-from openoutcry.assembly.settings import load_settings
+from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.compare import compare
 from openoutcry.backtesting.journals import read_run
 from openoutcry.backtesting.recorded_frames import survey
 from openoutcry.backtesting.replay_run import run_recording
 from openoutcry.backtesting.traded import traded_in_backtest, traded_in_run
 from openoutcry.domain.orders import Approved, OrderIntent
+from openoutcry.domain.units import NS_PER_S
 from openoutcry.strategies.locate import strategy_of
 
 pytestmark = [
@@ -26,7 +27,10 @@ pytestmark = [
 
 RECORDING = SHARED_DATA / "binance_l2_2024" / "spot_btcusdt_20240808.raw.zst"
 STRATEGY = "model-directed"
-SPEED = 5.0  # 346 s of market in 70: a busy machine's millisecond is five of the market's
+# A busy machine's millisecond is three of the market's. Behind the first 250 s the price falls so fast that
+# a limit may be out of reach by then: what follows in the two runs is explained, but no longer the same.
+SPEED = 3.0
+DURATION_S = 250
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +39,15 @@ def runs(tmp_path_factory):
     state = tmp_path_factory.mktemp("parity")
     config = state / "settings.toml"
     config.write_text(f'[strategy]\nname = "{STRATEGY}"\n')
-    arguments = ("--paper", "--speed", f"{SPEED:g}", "--data", str(RECORDING), "--config", str(config))
-    with Demo(state, *arguments, command=("run",)) as paper:
+    arguments = ("--speed", f"{SPEED:g}", "--duration", str(DURATION_S), "--data", str(RECORDING))
+    with Demo(state, "--paper", "--config", str(config), *arguments, command=("run",)) as paper:
         code, summary, err = paper.finish()
     assert code == 0, (summary.get("problems"), err)
     run_dir = Path(summary["journal_path"]).parent
-    # What the run was told, and no more: its record has the settings.
-    settings = msgspec.convert(read_run(run_dir).record.settings, type(load_settings(None)))
+    settings = msgspec.convert(read_run(run_dir).record.settings, Settings)
     told = {}
     result = run_recording(
-        survey(RECORDING, "BTC/USDT"),
+        survey(RECORDING, "BTC/USDT", duration_ns=DURATION_S * NS_PER_S),
         strategy_of(STRATEGY),
         settings,
         speed=SPEED,
@@ -73,7 +76,7 @@ def test_intents_are_the_same_but_for_the_clock(runs):
         name: msgspec.json.decode(payload, type=OrderIntent)
         for name, payload in decisions(run_dir, "OrderIntent").items()
     }
-    assert len(live) > 5
+    assert len(live) > 3
     for name, intent in told["OrderIntent"].items():
         assert intent.horizon_ns == SPEED * live[name].horizon_ns
         same = msgspec.structs.replace(
@@ -103,7 +106,7 @@ def test_every_difference_has_a_cause_and_together_they_are_that_of_the_profits(
     left, right = traded_in_run(read_run(run_dir)), traded_in_backtest(result)
     found = compare(left, right)
     assert left.orders.keys() == right.orders.keys()
-    assert found.matched == len(right.orders) > 5
+    assert found.matched == len(right.orders) > 3
     assert found.effects_atoms["unexplained"] == 0
     assert sum(found.effects_atoms.values()) == right.net_atoms - left.net_atoms
     for difference in found.differences:
