@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from openoutcry.cli.options import json_option, put_json
+from openoutcry.cli.options import json_option, param_option, put_json
 
 if TYPE_CHECKING:
     from openoutcry.backtesting.result import BacktestResult
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("strategy")
 @click.option("--data", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Candles.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
+@param_option
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")
 @click.option("--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000].")
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def backtest(as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
     """Trade STRATEGY over the candles in FILE, with the same strategy, risk and execution as live.
 
-    Without --config the strategy is judged alone: the whole cash may be invested and risk hardly limits it.
+    STRATEGY is a name, file.py, file.py:Class or package.module:Class. Without --config it is judged alone:
+    the whole cash may be invested and risk hardly limits it.
     """
     from openoutcry.cli.backtest_run import (  # noqa: PLC0415  --help needs none of it
         Request,

@@ -1,8 +1,7 @@
 """From the options of `openoutcry backtest` to its result."""
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,16 +15,16 @@ from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import run_candles
+from openoutcry.cli.options import parse_parameters
+from openoutcry.cli.progress_bar import progress_bar
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, atoms_to_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.locate import strategy_of
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
-
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,12 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     """
     plugins = Plugins()
     plugins.load_installed()
-    strategy = strategy_registry(plugins).create(request.strategy, _parameters(request.params))
+    strategy = strategy_of(request.strategy, parse_parameters(request.params), plugins)
     series, dataset = _span(*load_candles(request.data), request)
     settings = _settings(request, series.instrument, strategy)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
-    with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
+    with progress_bar("candles", is_shown=shows_progress and sys.stderr.isatty()) as tell:
         return run_candles(
             series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
         )
@@ -115,29 +114,9 @@ def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> S
         above["seed"] = request.seed
     settings = load_settings(request.config, above)
     named = msgspec.structs.replace(
-        settings.strategy, name=strategy.name, parameters=_parameters(request.params)
+        settings.strategy, name=strategy.name, parameters=parse_parameters(request.params)
     )
     return msgspec.structs.replace(settings, strategy=named)
-
-
-def _parameters(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
-    """`NAME=VALUE` texts; a value is a bool, a whole number, a number or text, whichever it reads as."""
-    parameters: dict[str, bool | int | float | str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InvalidInputError(f"--param {text!r} is no NAME=VALUE; write it as fast=10")
-        parameters[name] = _value(value)
-    return parameters
-
-
-def _value(text: str) -> bool | int | float | str:
-    if text in {"true", "false"}:
-        return text == "true"
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def _fees(text: str) -> tuple[int, int]:
@@ -183,17 +162,3 @@ def _time(text: str) -> int:
 
 def _moment(at_ns: int) -> str:
     return f"{datetime.fromtimestamp(at_ns / 1e9, tz=UTC):%Y-%m-%d %H:%M:%S}"
-
-
-@contextlib.contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
-    """A bar on stderr while this lasts."""
-    if not is_shown:
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415  slow to import
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("candles", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -46,6 +46,10 @@ class Registry(Generic[Product]):
         """Who registered a name. Raises InvalidInputError if nobody did."""
         return self._entry(name).owner
 
+    def factory(self, name: str) -> Factory:
+        """What makes the product of a name. Raises InvalidInputError if nobody registered it."""
+        return self._entry(name).factory
+
     def register(self, factories: Mapping[str, Factory], *, owner: str) -> None:
         """Add factories by name: all of them or, if one cannot be added, none.
 

@@ -12,6 +12,9 @@ class ModelDirected(Strategy, frozen=True):
 
     A lean of `full_at` or more is worth the whole exposure. While they abstain or are undecided there is no
     opinion, and what is held stays.
+
+    It fails as its classifiers fail: they share their candles, so their errors come together, and a lean that
+    hovers around the threshold pays costs for nothing.
     """
 
     needs: ClassVar[Needs] = Needs(opinions=True)
