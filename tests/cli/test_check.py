@@ -110,6 +110,17 @@ def test_a_file_is_traded_as_a_name_is(oo, candles, tmp_path):
     assert called.result["counts"]["fills"] > 0
 
 
+def test_a_files_parameters_are_searched(oo, candles, tmp_path):
+    oo("new", "strategy", "my_idea", "--dir", tmp_path)
+    called = oo(
+        *("optimize", tmp_path / "my_idea.py", "--data", candles, "--trials", 3, "--jobs", 2),
+        *("--param", "warmup=3:9", "--json"),
+    )
+    assert called.code == 0, called.err
+    assert called.result["strategy"] == "my-idea"
+    assert 3 <= called.result["best"]["warmup"] <= 9
+
+
 # new strategy
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -14,12 +14,12 @@ from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import run_candles
+from openoutcry.backtesting.runner import parameters_of, run_candles
 from openoutcry.cli.options import parse_parameters
 from openoutcry.cli.progress_bar import progress_bar
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, atoms_to_text, parse_decimal
+from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import strategy_of
 from openoutcry.strategies.strategy import Strategy
@@ -53,8 +53,8 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     strategy = strategy_of(request.strategy, parse_parameters(request.params), plugins)
-    series, dataset = _span(*load_candles(request.data), request)
-    settings = _settings(request, series.instrument, strategy)
+    series, dataset = span_of(*load_candles(request.data), request)
+    settings = settings_of(request, series.instrument, strategy)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
     with progress_bar("candles", is_shown=shows_progress and sys.stderr.isatty()) as tell:
@@ -63,39 +63,7 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def summary_of(result: BacktestResult) -> dict[str, Any]:
-    """A result for programs: amounts as exact decimal text in the quote asset."""
-    curve, dataset = result.curve, result.datasets[0] if result.datasets else None
-    peak = np.maximum.accumulate(curve.equity_atoms)
-    return {
-        "run_id": result.run_id,
-        "strategy": result.strategy,
-        "parameters": dict(result.parameters),
-        "symbol": result.symbol,
-        "data": dataset.path if dataset is not None else "",
-        "data_sha256": dataset.sha256 if dataset is not None else "",
-        "candles": len(curve),
-        "from": _moment(int(curve.times_ns[0])),
-        "to": _moment(int(curve.times_ns[-1])),
-        "opening": atoms_to_text(result.opening_atoms),
-        "net": atoms_to_text(result.net_atoms),
-        "fees": atoms_to_text(result.fees_atoms),
-        "funding": atoms_to_text(result.funding_atoms),
-        "bought_and_held": atoms_to_text(int(curve.benchmark_atoms[-1]) - result.opening_atoms),
-        "max_drawdown": atoms_to_text(int((peak - curve.equity_atoms).max())),
-        "position_lots": int(curve.position_lots[-1]),
-        "counts": dict(result.counts),
-        "refusals": dict(result.refusals),
-        "halt_reason": result.halt_reason,
-        "findings": [f"{each.severity}: {each.detail}" for each in dataset.findings] if dataset else [],
-        "assumptions": list(result.assumptions),
-        "seed": result.seed,
-        "config_hash": result.config_hash,
-        "wall_s": round(result.wall_s, 3),
-    }
-
-
-def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
+def settings_of(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
     """The file's settings, or those of a backtest without one; what was typed goes above both."""
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
@@ -114,7 +82,7 @@ def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> S
         above["seed"] = request.seed
     settings = load_settings(request.config, above)
     named = msgspec.structs.replace(
-        settings.strategy, name=strategy.name, parameters=parse_parameters(request.params)
+        settings.strategy, name=strategy.name, parameters=dict(parameters_of(strategy))
     )
     return msgspec.structs.replace(settings, strategy=named)
 
@@ -132,7 +100,7 @@ def _ppm(text: str, what: str) -> int:
     return int(ppm)
 
 
-def _span(
+def span_of(
     series: CandleSeries, dataset: DatasetRecord, request: Request
 ) -> tuple[CandleSeries, DatasetRecord]:
     """The candles that open and close within the times asked for."""

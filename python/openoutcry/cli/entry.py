@@ -33,7 +33,12 @@ COMMANDS: Final = {
     "book": ("openoutcry.cli.book:book", "Watch the order book that a running system sees, live."),
     "halt": ("openoutcry.cli.halt:halt", "Stop every order, until `resume`; it outlasts restarts."),
     "resume": ("openoutcry.cli.halt:resume", "Lift the halt."),
-    "report": ("openoutcry.cli.report:report", "Sum up a run and write its report."),
+    "report": ("openoutcry.cli.report:report", "Sum up a run or a backtest and write its report."),
+    "compare": ("openoutcry.cli.compare:compare", "Explain by trade how two runs differ."),
+    "optimize": (
+        "openoutcry.cli.optimize:optimize",
+        "Search a strategy's parameters, and judge the best out of sample.",
+    ),
     "config": ("openoutcry.cli.config:config", "Check or show the settings."),
     "data": ("openoutcry.cli.data:data", "Check or fetch market data."),
     "anomaly": ("openoutcry.cli.anomaly:anomaly", "Judge a column of numbers in a CSV file."),

@@ -18,6 +18,12 @@ def is_source(text: str) -> bool:
     return ":" in text or text.endswith(".py")
 
 
+def absolute_source(text: str) -> str:
+    """The same place, wherever the process that reads it runs."""
+    place, colon, name = text.partition(":")
+    return f"{Path(place).resolve()}{colon}{name}" if place.endswith(".py") else text
+
+
 def class_in_source(text: str, *products: type) -> type[Any]:
     """The class that a text tells the place of, derived from one of the `products`.
 

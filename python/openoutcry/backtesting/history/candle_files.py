@@ -70,13 +70,14 @@ def read_candles(
         frame, facts = tables.read_parquet(path)
     else:
         frame, facts = tables.read_csv(path, KLINE_NAMES), {}
+    named = facts_of_name(path)
     try:
         return candles_of(
             frame,
             path=path,
-            symbol=symbol or facts.get("symbol") or _named(_SYMBOL_IN_NAME, path),
-            venue=venue or facts.get("venue") or _named(_VENUE_IN_NAME, path) or "unknown",
-            interval=interval or facts.get("interval") or _named(_INTERVAL_IN_NAME, path),
+            symbol=symbol or facts.get("symbol") or named["symbol"],
+            venue=venue or facts.get("venue") or named["venue"] or "unknown",
+            interval=interval or facts.get("interval") or named["interval"],
             facts=facts,
         )
     except InvalidInputError as error:
@@ -215,6 +216,9 @@ def _commonest_step(open_ns: Integers) -> int:
     return int(values[np.argmax(counts)])
 
 
-def _named(pattern: re.Pattern[str], path: Path) -> str:
-    found = pattern.search(path.name.split(".")[0])
-    return found[1] if found else ""
+def facts_of_name(path: Path) -> dict[str, str]:
+    """Symbol, venue and interval as a file's name says them, empty where it does not."""
+    name = path.name.split(".")[0]
+    patterns = {"symbol": _SYMBOL_IN_NAME, "venue": _VENUE_IN_NAME, "interval": _INTERVAL_IN_NAME}
+    found = {fact: pattern.search(name) for fact, pattern in patterns.items()}
+    return {fact: match[1] if match else "" for fact, match in found.items()}

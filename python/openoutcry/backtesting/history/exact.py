@@ -79,6 +79,28 @@ def scaled(text: "pl.Series", scale: int) -> Integers:
     return np.ascontiguousarray(numbers.to_numpy(), np.int64)
 
 
+def to_nearest(text: "pl.Series", scale: int) -> tuple[Integers, int]:
+    """A column of `decimal_column` times 10^scale to the nearest (a half: away from 0), and how many changed.
+
+    What is more than 0 stays more than 0.
+
+    Raises:
+        InvalidInputError: a number is too large; names the row.
+    """
+    fraction = text.str.extract(r"\.([0-9]+)$").fill_null("")
+    changed = fraction.str.len_bytes() > scale
+    count = int(changed.sum())
+    if not count:
+        return scaled(text, scale), 0
+    kept = fraction.str.slice(0, scale).str.pad_end(scale, "0")
+    floor = scaled(text.str.extract(r"^([^.]*)") + "." + kept, scale).copy()
+    up = fraction.str.slice(scale, 1).is_in(["5", "6", "7", "8", "9"])
+    tiny = (floor == 0) & changed.to_numpy()
+    negative = text.str.starts_with("-").to_numpy()
+    floor += np.where(up.to_numpy() | tiny, np.where(negative, -1, 1), 0)
+    return floor, count
+
+
 def on_step(text: "pl.Series", step: Decimal) -> Integers:
     """A column of `decimal_column` as counts of a step.
 
@@ -112,14 +134,14 @@ def times_ns(column: "pl.Series") -> Integers:
         aware = column.dtype.time_zone is not None
         moments = column if aware else column.dt.replace_time_zone("UTC")
         return _int64(moments.dt.epoch("ns"), column)
+    numbers = column
     if column.dtype == pl.String:
-        whole = column.str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
-        if whole.null_count() == len(whole):
+        numbers = column.str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+        if numbers.null_count() == len(numbers):
             return _int64(_iso(column), column)
-        column = whole.alias(column.name)
-    if column.dtype.is_float():
-        column = column.cast(pl.Int64, strict=False)
-    values = _int64(column, column)
+    if numbers.dtype.is_float():
+        numbers = numbers.cast(pl.Int64, strict=False)
+    values = _int64(numbers, column)
     if not len(values):
         return values
     largest = int(np.abs(values).max())

@@ -93,7 +93,7 @@ def _gaps(series: CandleSeries) -> list[Finding]:
     lacking = steps[where - 1] // series.interval_ns - 1
     named = []
     for row, bars in list(zip(where.tolist(), lacking.tolist(), strict=True))[:GAPS_SHOWN]:
-        start = _text(int(series.open_ns[row - 1]) + series.interval_ns)
+        start = utc_text(int(series.open_ns[row - 1]) + series.interval_ns)
         named.append(f"{bars} from {start} to {_moment(series, row)}")
     more = ", …" if len(where) > GAPS_SHOWN else ""
     detail = (
@@ -235,10 +235,11 @@ def _finding(severity: Severity, kind: str, where: Integers | list[int], detail:
 
 
 def _moment(series: CandleSeries, row: int) -> str:
-    return _text(int(series.open_ns[row]))
+    return utc_text(int(series.open_ns[row]))
 
 
-def _text(at_ns: int) -> str:
+def utc_text(at_ns: int) -> str:
+    """A moment as people read it, to the second."""
     return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S}"
 
 

@@ -1,6 +1,5 @@
 """Tables of any file: Parquet, or CSV that is plain, gzip, zstandard or in a zip. CSV cells stay text."""
 
-import gzip
 import io
 import re
 import zipfile
@@ -8,8 +7,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-import zstandard
 
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.exchanges.recording import file_lines
@@ -122,6 +119,12 @@ def text_lines(path: Path) -> Iterator[bytes]:
         raise InvalidInputError(f"{path} is damaged or cut off ({error}); fetch it again") from error
 
 
+def header_of(path: Path) -> list[str]:
+    """The cells of a text file's first line, in small letters. Raises as `read_csv`."""
+    first = next(text_lines(path), b"").removeprefix(b"\xef\xbb\xbf").decode(errors="replace")
+    return [cell.strip().strip('"').lower() for cell in first.split(",")]
+
+
 def _parse(path: Path, header: tuple[str, ...], lines: list[bytes], done: int) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415
 
@@ -137,17 +140,3 @@ def _parse(path: Path, header: tuple[str, ...], lines: list[bytes], done: int) -
         return pl.read_csv(b"\n".join(lines), has_header=False, new_columns=list(header), infer_schema=False)
     except pl.exceptions.PolarsError as error:
         raise InvalidInputError(f"{path}, after row {done}: no CSV ({error}); fetch it again") from error
-
-
-def read_all(path: Path) -> bytes:
-    """The bytes of a small file, decompressed. Raises as `read_csv`."""
-    start = magic(path)
-    try:
-        content = path.read_bytes()
-        if start.startswith(b"\x1f\x8b"):
-            return gzip.decompress(content)
-        if start == b"\x28\xb5\x2f\xfd":
-            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content)).read()
-        return content
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        raise InvalidInputError(f"{path} is damaged or cut off ({error}); fetch it again") from error
