@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -20,6 +19,12 @@ class Peek(Strategy, frozen=True):
     def exposures(self, candles):
         return np.append(np.diff(candles.close) > 0, 0.0)
 """
+
+
+@pytest.fixture(autouse=True)
+def _path(monkeypatch):
+    """What is loaded from a folder is looked for there: a process of its own forgets it, a test has to."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture
@@ -57,41 +62,36 @@ def candles(tmp_path):
 def test_a_clean_strategy_is_in_order(oo):
     called = oo("check", "sma_cross", "--param", "warmup=30")
     assert called.code == 0
-    assert called.out.startswith("strategy sma-cross: in order\n  asked at 1500 of 1529 candles (synthetic")
-    assert "BROKEN" not in called.out
+    assert called.out.startswith("strategy sma-cross: in order\n  asked about ")
 
 
 def test_a_peek_ends_with_1_its_row_and_the_remedy(oo, peek):
     called = oo("check", peek, "--json")
     assert (called.code, called.result["ok"]) == (1, False)
-    verdicts = {each["name"]: each for each in called.result["report"]["verdicts"]}
-    assert verdicts["lookahead"]["ok"]
-    assert not verdicts["exposures"]["ok"]
-    assert verdicts["exposures"]["row"] is not None
+    bias = called.result["report"]["biases"][0]
+    assert bias["kind"] == "lookahead"
     shown = oo("check", peek).out
-    assert "strategy peek: BROKEN" in shown
-    row = verdicts["exposures"]["row"]
-    assert f"exposures            BROKEN: row {row} (2024-01-01" in shown
-    assert "a shift of the wrong sign is usual" in shown
+    assert "strategy peek: BIASED" in shown
+    assert f"lookahead at candle {bias['row']} (2024-01-01" in shown
+    assert "remedy: use nothing later than the row" in shown
 
 
 def test_candles_of_a_file_are_what_is_checked_on(oo, peek, candles):
     called = oo("check", peek, "--data", candles, "--json")
-    assert (called.code, called.result["report"]["candles"]) == (1, 300)
-    verdicts = {each["name"]: each for each in called.result["report"]["verdicts"]}
-    assert verdicts["exposures"]["row"] == 0  # it rises from the first candle on
+    assert (called.code, called.result["report"]["rows"]) == (1, 300)
+    assert called.result["report"]["biases"][0]["row"] == 0  # it rises from the first candle on
 
 
 def test_a_classifier_can_be_checked(oo):
     called = oo("check", "moving-average-rsi", "--json")
-    assert (called.code, called.result["report"]["kind"]) == (0, "classifier")
+    assert (called.code, called.result["report"]["subject"]) == (0, "classifier")
 
 
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
         (("smacross",), "did you mean 'sma-cross'"),
-        (("nowhere.py",), "there is no file nowhere.py"),
+        (("nowhere.py",), "nowhere.py cannot be read"),
         (("sma_cross", "--param", "fast=200"), "must be below warmup"),
         (("sma_cross", "--param", "fast"), "write it as fast=10"),
     ],
@@ -104,9 +104,12 @@ def test_what_cannot_be_checked_is_wrong_input(oo, arguments, match):
 
 def test_a_file_is_traded_as_a_name_is(oo, candles, tmp_path):
     oo("new", "strategy", "my_idea", "--dir", tmp_path)
-    called = oo("backtest", tmp_path / "my_idea.py", "--data", candles, "--param", "warmup=5", "--json")
+    called = oo("backtest", tmp_path / "my_idea.py", "--data", candles, "--param", "band=0.0", "--json")
     assert called.code == 0, called.err
-    assert (called.result["strategy"], called.result["parameters"]) == ("my-idea", {"warmup": 5})
+    assert (called.result["strategy"], called.result["parameters"]) == (
+        "my-idea",
+        {"warmup": 50, "band": 0.0},
+    )
     assert called.result["counts"]["fills"] > 0
 
 
@@ -114,7 +117,7 @@ def test_a_files_parameters_are_searched(oo, candles, tmp_path):
     oo("new", "strategy", "my_idea", "--dir", tmp_path)
     called = oo(
         *("optimize", tmp_path / "my_idea.py", "--data", candles, "--trials", 3, "--jobs", 2),
-        *("--param", "warmup=3:9", "--json"),
+        *("--param", "warmup=3:9", "--param", "band=0.0", "--json"),
     )
     assert called.code == 0, called.err
     assert called.result["strategy"] == "my-idea"
@@ -148,9 +151,7 @@ def test_a_new_strategy_passes_its_test_as_written(oo, tmp_path):
 def test_a_new_strategy_is_in_order(oo, tmp_path):
     oo("new", "strategy", "my_idea", "--dir", tmp_path)
     assert oo("check", tmp_path / "my_idea.py").code == 0
-    assert (
-        oo("new", "strategy", "other_idea", "--dir", tmp_path).out.splitlines()[0].endswith("other_idea.py")
-    )
+    assert "other_idea.py" in oo("new", "strategy", "other_idea", "--dir", tmp_path).out
 
 
 def test_nothing_is_overwritten(oo, tmp_path):
@@ -167,12 +168,12 @@ def test_nothing_is_overwritten(oo, tmp_path):
     [
         ("MyIdea", "as my_idea"),
         ("my-idea", "as my_idea"),
-        ("7up", "as my_idea"),
+        ("7up", "as up"),
         ("../etc", "as etc"),
-        ("lambda", "write my_lambda"),
-        ("test_it", "write my_test_it"),
-        ("json", "write my_json"),
-        ("x" * 61, "lower-case words"),
+        ("lambda", "as my_strategy"),
+        ("json", "as my_json"),
+        ("sma_cross", "as my_sma_cross"),
+        ("x" * 61, "small letters"),
     ],
 )
 def test_a_bad_name_is_told_with_a_better_one(oo, tmp_path, name, remedy):
@@ -186,32 +187,26 @@ def test_a_folder_that_cannot_be_made_is_told(oo, tmp_path):
     (tmp_path / "file").write_text("")
     called = oo("new", "strategy", "my_idea", "--dir", tmp_path / "file" / "below")
     assert called.code == 2
-    assert "give another --dir" in called.err
+    assert "choose another --dir" in called.err
 
 
 # strategies
 
 
 def test_every_strategy_is_listed_with_its_parameters(oo):
-    called = oo("strategies", "--json")
-    listed = {each["name"]: each for each in called.result["strategies"]}
+    listed = {each["name"]: each for each in oo("strategies", "--json").result}
     assert {"sma-cross", "combination", "pairs"} <= set(listed)
     fast = next(each for each in listed["sma-cross"]["parameters"] if each["name"] == "fast")
     assert fast == {"name": "fast", "type": "int", "default": 20, "low": 1, "high": 10_000, "choices": []}
-    assert listed["pairs"]["needs"] == ["2 symbols"]
+    assert listed["pairs"]["needs"]["symbols"] == 2
     weighting = next(each for each in listed["combination"]["parameters"] if each["name"] == "weighting")
     assert weighting["choices"] == ["performance", "regime", "static", "volatility"]
-    shown = oo("strategies").out
-    assert "fast = 20  (int, 1 to 10000)" in shown
-    assert "threshold = 0.5  (float, above 0 to 100)" in shown
-    assert "every_ms = 10  (int, 1 to 3600000)" in shown
-    assert "order-flow-imbalance  (openoutcry, needs features)" in shown
 
 
 def test_each_shipped_strategy_says_how_it_fails(oo):
-    for each in json.loads(oo("strategies", "--json").out)["strategies"]:
+    for each in oo("strategies", "--json").result:
         if each["owner"] == "openoutcry":
-            assert "It fails" in each["text"] or "it fails" in each["text"], each["name"]
+            assert "It fails" in each["text"], each["name"]
 
 
 def test_one_strategy_is_described_in_full(oo):

@@ -1,292 +1,288 @@
-"""Does a strategy or classifier say what it could have said then?
+"""Looks for strategies and classifiers that know the future, remember, or take anything from elsewhere.
 
-What it answers at a candle must follow from what it is shown: the same whether the history ends there or goes
-on, whatever it was asked before, and without help from outside. What cannot be seen from here: a strategy
-that recognises the prices themselves, and compiled code that opens files without Python.
+Whoever is asked about a moment may know the candles up to it, and nothing else. So its answer must not change
+when there are candles behind that moment, when it is asked again or in another order, or when all times are
+moved by 28 years: dates, days of the week and leap years then fall as before, but no table of prices by time
+has an entry. Nor may it open files or sockets meanwhile. What finds its place in a table by comparing prices
+is not caught, nor what compiled code opens by itself.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
+import msgspec
 import numpy as np
 
 from openoutcry.backtesting.outside_access import outside_access
-from openoutcry.backtesting.parameter_ends import check_parameters
-from openoutcry.backtesting.shown_market import ShownMarket, copied
-from openoutcry.backtesting.subject import Answer, Raised, Subject, is_same
+from openoutcry.backtesting.questioning import (
+    TOLERANCE,
+    Answer,
+    ClassifierSubject,
+    StrategySubject,
+    Subject,
+    failed,
+    written,
+)
 from openoutcry.backtesting.synthetic_candles import synthetic_candles
-from openoutcry.backtesting.verdicts import CheckReport, Verdict
 from openoutcry.domain.errors import InvalidInputError
+from openoutcry.domain.units import NS_PER_S
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.models.classifier import Classifier
-from openoutcry.strategies.strategy import Shares, Strategy
+from openoutcry.plugins.parameters import parameters_of
+from openoutcry.strategies.strategy import Exposure, Shares, Strategy
 
-ROWS_ASKED: Final = 1_500  # at most, spread over the history
-CUTS: Final = 60  # ends of shortened histories
-STARTS: Final = 20  # starts of shortened histories
-LONGER: Final = 4  # times the warm-up
-YEARS_28_NS: Final = 10_227 * 86_400 * 10**9  # then dates fall on the same days of the week again
-SHARE_TOLERANCE: Final = 1e-9
+FIRST_ROWS: Final = 50  # are all asked about
+SPREAD_ROWS: Final = 250  # of the others, evenly spread
+CUTS: Final = 100  # at which the future is taken away from `exposures`
+STARTS: Final = 10  # at which the past is
+MAX_ROWS: Final = 20_000  # of a history; more would only take longer
+SYNTHETIC_ROWS: Final = 2_000  # beyond the warm-up
+MOVED_NS: Final = -(28 * 365 + 7) * 86_400 * NS_PER_S  # the calendar repeats after 28 years, within a century
 
-Progress = Callable[[int, int], None]
-"""Called with the answers that were compared and how many there will be."""
+Kind = Literal["failure", "memory", "outside", "lookahead", "history", "contradiction", "shape", "parameter"]
+
+REMEDIES: Final[dict[Kind, str]] = {
+    "failure": "let it answer None where it has no opinion",
+    "memory": "answer from what is shown alone: keep nothing between calls, draw no random numbers",
+    "outside": "answer from what is shown alone: no file, no table by time, no clock",
+    "lookahead": "use nothing later than the row: no shift(-1), no centred window, no statistic of the whole",
+    "history": "let a row depend on the last `warmup` candles alone; an average that remembers more does not",
+    "contradiction": "let `exposures` say what `observe` says, or leave it out",
+    "shape": "answer a share in [-1, 1] for each candle, NaN for no opinion and before the warm-up",
+    "parameter": "narrow its range, or refuse the value in __post_init__ with an InvalidInputError",
+}
 
 
-def check_lookahead(
-    checked: Strategy | Classifier,
-    candles: CandleColumns | None = None,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> CheckReport:
-    """Check a strategy or a classifier on candles, or on synthetic ones made from `seed`.
+class Bias(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong, the first candle where it shows, and the remedy.
+
+    Rows count from 0, `close_ns` is when that candle closed; -1 and 0 where it is about no candle.
+    """
+
+    kind: Kind
+    row: int = -1
+    close_ns: int = 0
+    detail: str
+    remedy: str
+
+
+class LookaheadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """On how many candles was checked, about how many was asked, and what was found; nothing is good."""
+
+    name: str
+    subject: Literal["strategy", "classifier"]
+    rows: int
+    asked: int
+    has_exposures: bool
+    parameter_ends: int
+    biases: tuple[Bias, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether nothing was found."""
+        return not self.biases
+
+
+def check_strategy(
+    strategy: Strategy, candles: CandleColumns | None = None, *, seed: int = 0
+) -> LookaheadReport:
+    """Check a strategy on candles, or on synthetic ones of a seed; what else it needs is made of the seed.
 
     Raises:
-        InvalidInputError: there are fewer candles than its warm-up needs.
+        InvalidInputError: there are too few candles for its warm-up.
     """
-    subject = Subject.of(checked)
+    return _check(StrategySubject(strategy, seed), candles, seed)
+
+
+def check_classifier(
+    classifier: Classifier, candles: CandleColumns | None = None, *, seed: int = 0
+) -> LookaheadReport:
+    """Check a classifier, as `check_strategy` does a strategy."""
+    return _check(ClassifierSubject(classifier), candles, seed)
+
+
+def _check(subject: Subject, candles: CandleColumns | None, seed: int) -> LookaheadReport:
     if candles is None:
-        candles = synthetic_candles(ROWS_ASKED + subject.warmup - 1, seed)
-    if len(candles) <= subject.warmup:
+        candles = synthetic_candles(subject.warmup + SYNTHETIC_ROWS, seed)
+    if len(candles) < subject.warmup + 2:
         raise InvalidInputError(
-            f"{subject.name} looks at {subject.warmup} candles, and there are {len(candles)}; give more"
+            f"{subject.name} needs {subject.warmup} candles to warm up and 2 to be checked, and there are "
+            f"{len(candles)}; give more, or none at all"
         )
-    market = ShownMarket.of(candles, subject.needs, seed)
-    rows = _spread(subject.warmup - 1, len(candles), ROWS_ASKED)
-    checks = _Checks(subject, market, rows, seed, progress or (lambda _done, _total: None))
-    verdicts = [*checks.answers(), *checks.vectorised(), *checks.warm_up(), check_parameters(subject, seed)]
-    return CheckReport(
-        subject=subject.name,
-        kind=subject.kind,
-        parameters=subject.parameters,
-        candles=len(candles),
-        rows=len(rows),
-        invented=market.inventions,
-        verdicts=tuple(verdicts),
+    candles = candles.part(0, min(len(candles), max(MAX_ROWS, 2 * subject.warmup)))
+    rows = _rows_asked(subject.warmup, len(candles))
+    with outside_access() as reached:
+        answers = [subject.ask(_shown(subject, candles, row), row) for row in rows]
+        shares = subject.exposures(candles)
+    biases = [_bias("outside", None, -1, f"while it is asked it {reached[0]}")] if reached else []
+    biases += _biased_answers(subject, candles, rows, answers, seed)
+    if shares is not None and not any(bias.kind == "failure" for bias in biases):
+        biases += _biased_exposures(subject, candles, shares, dict(zip(rows, answers, strict=True)))
+    ends = list(_parameter_ends(subject))
+    for name, value in ends:
+        biases += _failing_end(subject, name, value, seed)
+    return LookaheadReport(
+        name=subject.name,
+        subject=subject.kind,
+        rows=len(candles),
+        asked=len(rows),
+        has_exposures=shares is not None,
+        parameter_ends=len(ends),
+        biases=tuple(biases),
     )
 
 
-class _Checks:
-    """The checks on one market; `rows` are the candles at which it is asked."""
+def _rows_asked(warmup: int, count: int) -> list[int]:
+    first = min(warmup - 1 + FIRST_ROWS, count)
+    spread = np.linspace(first, count - 1, SPREAD_ROWS).astype(int).tolist()
+    return sorted({*range(warmup - 1, first), *spread})
 
-    def __init__(
-        self, subject: Subject, market: ShownMarket, rows: Sequence[int], seed: int, progress: Progress
-    ) -> None:
-        self._subject, self._market, self._rows = subject, market, rows
-        self._progress, self._done = progress, 0
-        self._random = np.random.default_rng(seed)
-        self._heard: list[str] = []
-        self._ended: dict[int, Answer] = {}  # what it answered where the history ended
 
-    def answers(self) -> list[Verdict]:
-        """Ask at every row: alone, in the whole history, once more, and at other dates."""
-        ended = self._ended = self._ask(self._market, self._rows, alone=True)
-        again = self._ask(self._market, self._random.permutation(self._rows).tolist(), alone=True)
-        whole = self._ask(self._market, self._rows[::-1], alone=False)
-        later = self._ask(self._market.at_other_dates(YEARS_28_NS), self._rows, alone=False)
-        failed = next((row for row in self._rows if isinstance(ended[row], Raised)), None)
-        pure = [row for row in self._rows if is_same(ended[row], again[row])]
-        return [
-            self._verdict("answers", failed, "it fails: {}", "repair it; None is how to say nothing", ended),
-            self._compared(
-                "purity",
-                self._rows,
-                (ended, again),
-                "asked once more, in another order, it says {1} instead of {0}",
-                "keep no state, no clock, no unseeded random numbers: what it is shown is all there is",
-            ),
-            self._untouched(),
-            self._compared(
-                "lookahead",
-                pure,
-                (ended, whole),
-                "it says {0} where the history ends here, and {1} where it goes on",
-                "use nothing but the rows that it is shown, and not the memory behind them (`.base`)",
-            ),
-            self._compared(
-                "dates",
-                pure,
-                (whole, later),
-                "it says {0}, and {1} where the same candles are dated 28 years later",
-                "do not look anything up by date: that is knowledge of the history it is judged on",
-            ),
-        ]
+def _shown(subject: Subject, candles: CandleColumns, row: int) -> CandleColumns:
+    """The warm-up up to a row, in memory that holds nothing else."""
+    return _copied(candles.part(row + 1 - subject.warmup, row + 1))
 
-    def vectorised(self) -> list[Verdict]:
-        """Check `exposures`, if there are any: against `observe`, and on shorter histories."""
-        candles, warmup = self._market.candles, self._subject.warmup
-        with outside_access() as heard:
-            whole = self._subject.exposures(candles)
-        self._heard += heard
-        if whole is None:
-            return []
-        if isinstance(whole, Raised) or whole.shape != (len(candles),) or np.isinf(whole).any():
-            said = whole.text if isinstance(whole, Raised) else f"answers an array of shape {whole.shape}"
-            detail = f"`exposures` {said} for {len(candles)} candles"
-            return [
-                Verdict("exposures", False, detail=detail, remedy="answer a share in [-1, 1], or NaN, each")
-            ]
-        early = np.flatnonzero(~np.isnan(whole[: warmup - 1]))
-        return [
-            Verdict(
-                "exposures-warm-up",
-                not len(early),
-                cases=warmup - 1,
-                row=int(early[0]) if len(early) else None,
-                detail="`exposures` wants something before the warm-up" if len(early) else "",
-                remedy=f"answer NaN in the first {warmup - 1} rows" if len(early) else "",
-            ),
-            self._as_observed(whole),
-            self._at_cuts(whole),
-            self._at_starts(whole),
-        ]
 
-    def warm_up(self) -> list[Verdict]:
-        """How much a classifier would make of candles before its warm-up: a note, it is not shown them."""
-        longer = LONGER * self._subject.warmup
-        rows = [row for row in self._rows if row + 1 >= longer]
-        if self._subject.kind != "classifier" or not rows:
-            return []
-        changed = [
-            row
-            for row in rows
-            if not is_same(
-                self._ended[row], self._subject.classify(self._market.window(row, longer, alone=True))
+def _copied(candles: CandleColumns, moved_ns: int = 0) -> CandleColumns:
+    columns = CandleColumns(
+        candles.open.copy(),
+        candles.high.copy(),
+        candles.low.copy(),
+        candles.close.copy(),
+        candles.volume.copy(),
+        candles.close_ns + moved_ns,
+    )
+    for name in ("open", "high", "low", "close", "volume", "close_ns"):
+        getattr(columns, name).flags.writeable = False
+    return columns
+
+
+def _biased_answers(
+    subject: Subject, candles: CandleColumns, rows: Sequence[int], answers: Sequence[Answer], seed: int
+) -> Iterator[Bias]:
+    """What is wrong with answers about one moment each; after a failure or memory nothing else is told."""
+    for row, answer in zip(rows, answers, strict=True):
+        if answer.has_failed:
+            yield _bias("failure", candles, row, f"it failed: {answer}")
+            return
+    order = np.random.default_rng(seed).permutation(len(rows)).tolist()
+    again = {rows[index]: subject.ask(_shown(subject, candles, rows[index]), rows[index]) for index in order}
+    for row, answer in zip(rows, answers, strict=True):
+        if not answer.agrees(again[row]):
+            yield _bias("memory", candles, row, f"it said {answer}; asked again, out of turn, {again[row]}")
+            return
+    for row, answer in zip(rows, answers, strict=True):
+        view = subject.ask(candles.part(row + 1 - subject.warmup, row + 1), row)
+        if not answer.agrees(view):
+            told = f"it says {answer}, and {view} where later candles lie behind those that it is shown"
+            yield _bias("lookahead", candles, row, told)
+            return
+    whole = _copied(candles, MOVED_NS)  # with what lies behind: nobody who keeps answers by time knows these
+    for row, answer in zip(rows, answers, strict=True):
+        moved = subject.ask(whole.part(row + 1 - subject.warmup, row + 1), row)
+        if not answer.agrees(moved):
+            told = f"it says {answer}, and {moved} about the same candles 28 years earlier"
+            yield _bias("outside", candles, row, told)
+            break
+
+
+def _biased_exposures(
+    subject: Subject, candles: CandleColumns, shares: Shares | Answer, answers: dict[int, Answer]
+) -> Iterator[Bias]:
+    """The first thing that is wrong with the answers about all candles at once: others follow from it."""
+    count, warmup = len(candles), subject.warmup
+    bad = _bad_shape(shares, count, warmup)
+    if bad or isinstance(shares, Answer):
+        row = -1 if isinstance(shares, Answer) else 0
+        yield _bias("shape" if row == 0 else "failure", candles, row, f"`exposures` {bad or shares}")
+        return
+    again = _first_difference(shares, subject.exposures(_copied(candles)), 0)
+    if again is not None:
+        yield _bias("memory", candles, again[0], f"`exposures` {again[1]} when it is asked again")
+        return
+    cuts = sorted({*range(warmup, min(warmup + FIRST_ROWS, count)), *_spread(warmup, count, CUTS)})
+    early = [
+        _first_difference(shares[:cut], subject.exposures(_copied(candles.part(0, cut))), 0) for cut in cuts
+    ]
+    found = [(*each, cut) for each, cut in zip(early, cuts, strict=True) if each is not None]
+    if found:
+        row, told, cut = min(found)
+        yield _bias("lookahead", candles, row, f"`exposures` {told} when candles from {cut} on are unknown")
+        return
+    for start in _spread(1, count - warmup, STARTS):
+        late = subject.exposures(_copied(candles.part(start, count)))
+        difference = _first_difference(shares[start:], late, warmup - 1)
+        if difference is not None:
+            row, told = start + difference[0], difference[1]
+            yield _bias(
+                "history", candles, row, f"`exposures` {told} when candles before {start} are unknown"
             )
-        ]
-        detail = (
-            f"shown {LONGER} times as many candles, it answers otherwise at {len(changed)} of {len(rows)}"
-        )
-        remedy = "raise its warm-up if it is meant to remember more; it is never shown more than that"
-        return [
-            Verdict(
-                "longer-history",
-                True,
-                cases=len(rows),
-                row=changed[0] if changed else None,
-                detail=detail if changed else "",
-                remedy=remedy if changed else "",
-            )
-        ]
-
-    # --- what is compared -------------------------------------------------------------------------------
-
-    def _ask(self, market: ShownMarket, rows: Sequence[int], *, alone: bool) -> dict[int, Answer]:
-        answers = {}
-        with outside_access() as heard:
-            for row in rows:
-                answers[row] = self._subject.ask(market, row, alone=alone)
-                self._done += 1
-                if self._done % 100 == 0:
-                    self._progress(self._done, 4 * len(self._rows))
-        self._heard += heard
-        return answers
-
-    def _as_observed(self, whole: Shares) -> Verdict:
-        """Where `exposures` is silent, `observe` must be; before the warm-up nobody asks."""
-        shares = {row: None if np.isnan(whole[row]) else ("share", float(whole[row])) for row in self._rows}
-        return self._compared(
-            "exposures",
-            self._rows,
-            (shares, self._ended),
-            "`exposures` says {0}, `observe` {1}",
-            "let row t use candles up to t only, as `observe` does; a shift of the wrong sign is usual",
-        )
-
-    def _at_cuts(self, whole: Shares) -> Verdict:
-        """`exposures` of a history that ends early must be the beginning of that of the whole."""
-        warmup, candles = self._subject.warmup, self._market.candles
-        cuts = _spread(warmup - 1, len(candles), CUTS)
-        for cut in cuts:
-            row = _first_difference(
-                self._subject.exposures(copied(candles.part(0, cut + 1))), whole[: cut + 1]
-            )
-            if row is not None:
-                return Verdict(
-                    "exposures-lookahead",
-                    False,
-                    cases=len(cuts),
-                    row=row,
-                    at_ns=int(candles.close_ns[row]),
-                    detail=f"`exposures` says something else there once the history goes on behind row {cut}",
-                    remedy="let row t use candles up to t only: no shift to the left, no mean of the whole",
-                )
-        return Verdict("exposures-lookahead", True, cases=len(cuts))
-
-    def _at_starts(self, whole: Shares) -> Verdict:
-        """`exposures` of a history that begins later must agree from its warm-up on."""
-        warmup, candles = self._subject.warmup, self._market.candles
-        starts = _spread(1, max(len(candles) - warmup, 2), STARTS)
-        for start in starts:
-            first = warmup - 1
-            part = self._subject.exposures(copied(candles.part(start, len(candles))))
-            known = part if isinstance(part, Raised) or part is None else part[first:]
-            row = _first_difference(known, whole[start + first :])
-            if row is not None:
-                row += start + first
-                return Verdict(
-                    "exposures-recursion",
-                    False,
-                    cases=len(starts),
-                    row=row,
-                    at_ns=int(candles.close_ns[row]),
-                    detail=f"`exposures` says something else there if the history begins at row {start}",
-                    remedy=f"use the last {warmup} candles only (a recursive average remembers all) or raise "
-                    "the warm-up until it is forgotten",
-                )
-        return Verdict("exposures-recursion", True, cases=len(starts))
-
-    def _untouched(self) -> Verdict:
-        reached = sorted(set(self._heard))
-        detail = f"while it is asked it {', '.join(reached[:3])}" if reached else ""
-        remedy = (
-            "let it decide on what it is shown; load a model's weights when it is made" if reached else ""
-        )
-        return Verdict("outside", not reached, cases=len(self._heard), detail=detail, remedy=remedy)
-
-    def _compared(
-        self,
-        name: str,
-        rows: Sequence[int],
-        answers: tuple[dict[int, Any], dict[int, Any]],
-        detail: str,
-        remedy: str,
-    ) -> Verdict:
-        first, second = answers
-        row = next((each for each in rows if not is_same(first[each], second[each])), None)
-        return self._verdict(name, row, detail, remedy, first, second)
-
-    def _verdict(
-        self, name: str, row: int | None, detail: str, remedy: str, *answers: dict[int, Any]
-    ) -> Verdict:
-        if row is None:
-            return Verdict(name, True, cases=len(self._rows))
-        return Verdict(
-            name,
-            False,
-            cases=len(self._rows),
-            row=row,
-            at_ns=int(self._market.candles.close_ns[row]),
-            detail=detail.format(*(_text(each[row]) for each in answers)),
-            remedy=remedy,
-        )
+            return
+    for row, answer in answers.items():
+        share = float(shares[row])
+        foretold = written(None if np.isnan(share) else Exposure(share, ""))
+        if not answer.agrees(foretold):
+            yield _bias("contradiction", candles, row, f"`exposures` says {foretold}, `observe` {answer}")
+            return
+    moved = _first_difference(shares, subject.exposures(_copied(candles, MOVED_NS)), 0)
+    if moved is not None:
+        yield _bias("outside", candles, moved[0], f"`exposures` {moved[1]} when it was 28 years earlier")
 
 
-def _first_difference(part: Shares | Raised | None, whole: Shares) -> int | None:
-    """The first row at which two runs of `exposures` differ; the last one if they cannot be compared."""
-    if part is None or isinstance(part, Raised) or part.shape != whole.shape:
-        return len(whole) - 1
-    same = np.isclose(part, whole, rtol=0.0, atol=SHARE_TOLERANCE, equal_nan=True)
-    return None if same.all() else int(np.argmin(same))
+def _bad_shape(shares: object, count: int, warmup: int) -> str:
+    """What is wrong with the form of an answer about all candles; empty if nothing is."""
+    if isinstance(shares, Answer):
+        return f"failed: {shares}"
+    if not isinstance(shares, np.ndarray) or shares.shape != (count,):
+        return f"answered {getattr(shares, 'shape', type(shares).__name__)} for {count} candles"
+    known = shares[~np.isnan(shares)]
+    if len(known) and np.abs(known).max() > 1.0:
+        return f"wants a share of {known[np.abs(known).argmax()]:g}"
+    return "" if np.isnan(shares[: warmup - 1]).all() else "has opinions before the warm-up"
 
 
-def _spread(start: int, stop: int, count: int) -> list[int]:
-    """At most `count` rows from `start` up to `stop`, the first and the last one among them."""
-    rows = np.linspace(start, stop - 1, min(count, stop - start)).round()
-    return sorted({int(row) for row in rows})
+def _first_difference(shares: Shares, other: Shares | Answer | None, start: int) -> tuple[int, str] | None:
+    """The first row from `start` on where two answers differ, and how."""
+    if not isinstance(other, np.ndarray) or other.shape != shares.shape:
+        return start, f"answers {getattr(other, 'shape', other)} for {len(shares)} candles"
+    same = np.isclose(shares, other, rtol=0.0, atol=TOLERANCE, equal_nan=True)
+    rows = np.flatnonzero(~same[start:])
+    if not len(rows):
+        return None
+    row = start + int(rows[0])
+    return row, f"says {shares[row]:g}, and {other[row]:g}"
 
 
-def _text(answer: Answer) -> str:
-    if answer is None:
-        return "nothing"
-    return answer.text if isinstance(answer, Raised) else " ".join(map(str, answer))
+def _spread(first: int, stop: int, count: int) -> list[int]:
+    return sorted(set(np.linspace(first, stop - 1, count).astype(int).tolist())) if stop > first else []
+
+
+def _parameter_ends(subject: Subject) -> Iterator[tuple[str, object]]:
+    """Each parameter's least and greatest value, or its choices."""
+    for parameter in parameters_of(type(subject.asked)):
+        ends = parameter.choices or (parameter.low, parameter.high)
+        yield from ((parameter.name, end) for end in ends if end is not None)
+
+
+def _failing_end(subject: Subject, name: str, value: object, seed: int) -> Iterator[Bias]:
+    """A value at the end of its range is refused in words, or works."""
+    try:
+        other = subject.having(name, value)
+    except InvalidInputError:
+        return
+    except (Exception, SystemExit) as error:  # noqa: BLE001  it may be anybody's code
+        yield _bias("parameter", None, -1, f"with {name} = {value} it cannot be made: {failed(error)}")
+        return
+    candles = synthetic_candles(other.warmup + 2, seed)
+    shares = other.exposures(candles)
+    bad = "" if shares is None else _bad_shape(shares, len(candles), other.warmup)
+    answer = other.ask(_shown(other, candles, len(candles) - 1), len(candles) - 1)
+    if answer.has_failed:
+        yield _bias("parameter", None, -1, f"with {name} = {value} it fails: {answer}")
+    elif bad:
+        yield _bias("parameter", None, -1, f"with {name} = {value} `exposures` {bad}")
+
+
+def _bias(kind: Kind, candles: CandleColumns | None, row: int, detail: str) -> Bias:
+    close_ns = int(candles.close_ns[row]) if candles is not None and row >= 0 else 0
+    return Bias(kind=kind, row=row, close_ns=close_ns, detail=detail, remedy=REMEDIES[kind])

@@ -1,51 +1,48 @@
-"""Candles made from a seed: a random walk through regimes."""
+"""Candles from a seed: a walk through every kind of market that a strategy should survive."""
 
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from openoutcry.domain.units import NS_PER_S
 from openoutcry.memory.candle_window import CandleColumns
 
 FIRST_NS: Final = 1_704_067_200 * NS_PER_S  # 2024-01-01
 INTERVAL_NS: Final = 60 * NS_PER_S
-FIRST_TICKS: Final = 50_000
-MEAN_REGIME_CANDLES: Final = 80
+OPENING_TICKS: Final = 100_000
+FLOOR_TICKS: Final = 1_000
+REGIME_CANDLES: Final = 40  # a regime lasts so long in the mean
+REGIMES: Final = (  # drift and deviation of a candle's log return
+    (0.0, 0.001),
+    (0.002, 0.002),
+    (-0.002, 0.002),
+    (0.0, 0.01),
+    (0.0, 0.0),  # nothing moves and nothing is traded
+)
 
-# Drift and deviation of a candle's log return: calm, rising, falling, wild.
-_DRIFTS: Final = np.array([0.0, 4e-4, -4e-4, 0.0])
-_DEVIATIONS: Final = np.array([5e-4, 1e-3, 1e-3, 4e-3])
 
+def synthetic_candles(rows: int, seed: int = 0) -> CandleColumns:
+    """So many candles of a minute, read-only: calm, rising, falling, wild and dead stretches in turn.
 
-def synthetic_candles(count: int, seed: int = 0) -> CandleColumns:
-    """`count` candles of a minute, prices in whole ticks; the same for the same seed."""
+    Prices are whole ticks, volumes whole lots. The same seed gives the same candles, and fewer rows their
+    beginning.
+    """
     random = np.random.default_rng(seed)
-    regime = random.integers(0, len(_DRIFTS), count)
-    starts = random.random(count) < 1 / MEAN_REGIME_CANDLES
-    starts[:1] = True
-    regime = regime[np.maximum.accumulate(np.where(starts, np.arange(count), 0))]
-    returns = _DRIFTS[regime] + _DEVIATIONS[regime] * random.standard_normal(count)
-    path = np.cumsum(returns - returns.mean())  # so that a long walk ends where it began
-    close = np.rint(FIRST_TICKS * np.exp(path))
-    return candles_of(close, random)
-
-
-def candles_of(close: npt.ArrayLike, random: np.random.Generator | None = None) -> CandleColumns:
-    """Candles with these closes in ticks, each opening where the last one closed; wicks and volume random."""
-    closes = np.array(close, dtype=np.float64)
-    random = random or np.random.default_rng(0)
-    opens = np.concatenate((closes[:1], closes[:-1]))
-    wicks = random.integers(0, 20, (2, len(closes)))
-    times = FIRST_NS + (np.arange(len(closes), dtype=np.int64) + 1) * INTERVAL_NS
-    columns = CandleColumns(
-        opens,
-        np.maximum(opens, closes) + wicks[0],
-        np.maximum(np.minimum(opens, closes) - wicks[1], 1),
-        closes,
-        random.integers(1, 1_000, len(closes)).astype(np.float64),
-        times,
-    )
-    for column in (columns.open, columns.high, columns.low, columns.close, columns.volume, columns.close_ns):
+    draws = random.random((rows, 6))  # row by row, so that more rows do not change those before
+    normal = np.sqrt(-2.0 * np.log1p(-draws[:, 0])) * np.cos(2.0 * np.pi * draws[:, 1])  # Box and Muller
+    changes = draws[:, 2] < 1.0 / REGIME_CANDLES
+    changes[:1] = True
+    chosen = (draws[:, 3] * len(REGIMES)).astype(np.int64)
+    regime = chosen[np.maximum.accumulate(np.where(changes, np.arange(rows), 0))]
+    drift, deviation = np.array(REGIMES)[regime].T
+    steps = np.rint(OPENING_TICKS * (drift + deviation * normal))
+    close = FLOOR_TICKS + np.abs(OPENING_TICKS - FLOOR_TICKS + steps.cumsum())  # reflected at the floor
+    opens = np.concatenate(([float(OPENING_TICKS)], close[:-1]))[:rows]
+    wick = np.rint(OPENING_TICKS * deviation * draws[:, 4])
+    high = np.maximum(opens, close) + wick
+    low = np.maximum(np.minimum(opens, close) - np.rint(wick * draws[:, 5]), 1.0)
+    volume = np.where(deviation > 0, np.rint(1.0 + 1_000 * draws[:, 5]), 0.0)
+    times = FIRST_NS + INTERVAL_NS * np.arange(1, rows + 1, dtype=np.int64)
+    for column in (opens, high, low, close, volume, times):
         column.flags.writeable = False
-    return columns
+    return CandleColumns(opens, high, low, close, volume, times)

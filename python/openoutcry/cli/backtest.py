@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from openoutcry.cli.options import json_option, param_option, state_dir_option
+from openoutcry.cli.options import json_option, state_dir_option
 
 
 @click.command()
 @click.argument("strategy")
 @click.option("--data", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Candles.")
-@param_option
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")
 @click.option("--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000].")
@@ -25,8 +25,7 @@ from openoutcry.cli.options import json_option, param_option, state_dir_option
 def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
     """Trade STRATEGY over the candles in FILE, with the same strategy, risk and execution as live.
 
-    STRATEGY is a name, file.py, file.py:Class or package.module:Class. Without --config it is judged alone:
-    the whole cash may be invested and risk hardly limits it.
+    Without --config the strategy is judged alone: the whole cash may be invested and risk hardly limits it.
     The result is kept in the state folder with its report; `report` and `compare` take its id.
     """
     from openoutcry.backtesting.saved_runs import keep  # noqa: PLC0415  --help needs none of it

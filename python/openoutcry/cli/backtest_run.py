@@ -1,7 +1,8 @@
 """From the options of `openoutcry backtest` to its result."""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,16 +16,17 @@ from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import parameters_of, run_candles
-from openoutcry.cli.options import parse_parameters
-from openoutcry.cli.progress_bar import progress_bar
+from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.locate import strategy_of
+from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
+
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +54,23 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     """
     plugins = Plugins()
     plugins.load_installed()
-    strategy = strategy_of(request.strategy, parse_parameters(request.params), plugins)
+    found = located(request.strategy, plugins)
+    strategy = found.create(typed_parameters(request.params))
     series, dataset = span_of(*load_candles(request.data), request)
-    settings = settings_of(request, series.instrument, strategy)
+    settings = settings_of(request, series.instrument, strategy, found.text)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
-    with progress_bar("candles", is_shown=shows_progress and sys.stderr.isatty()) as tell:
+    with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
         return run_candles(
             series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
         )
 
 
-def settings_of(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
-    """The file's settings, or those of a backtest without one; what was typed goes above both."""
+def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
+    """The file's settings, or those of a backtest without one; what was typed goes above both.
+
+    `found_at` is what finds the strategy again.
+    """
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
@@ -82,7 +88,7 @@ def settings_of(request: Request, instrument: Instrument, strategy: Strategy) ->
         above["seed"] = request.seed
     settings = load_settings(request.config, above)
     named = msgspec.structs.replace(
-        settings.strategy, name=strategy.name, parameters=dict(parameters_of(strategy))
+        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
     )
     return msgspec.structs.replace(settings, strategy=named)
 
@@ -130,3 +136,17 @@ def _time(text: str) -> int:
 
 def _moment(at_ns: int) -> str:
     return f"{datetime.fromtimestamp(at_ns / 1e9, tz=UTC):%Y-%m-%d %H:%M:%S}"
+
+
+@contextlib.contextmanager
+def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
+    """A bar on stderr while this lasts."""
+    if not is_shown:
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415  slow to import
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("candles", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

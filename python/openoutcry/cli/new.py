@@ -1,4 +1,4 @@
-"""A place to begin."""
+"""Write the beginning of something, to go on from."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from openoutcry.cli.options import json_option, put_json
 
 @click.group()
 def new() -> None:
-    """Write a first strategy, with its test."""
+    """Write the beginning of a strategy, with a test that passes."""
 
 
 @new.command()
@@ -18,17 +18,18 @@ def new() -> None:
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="Where to write it  [default: here].",
+    default=Path(),
+    metavar="DIR",
+    help="Where to  [default: here].",
 )
 @json_option
 def strategy(name: str, folder: Path, as_json: bool) -> None:  # noqa: FBT001  click's call
-    """Write NAME.py, a strategy that works, and test_NAME.py, which passes. Nothing is overwritten."""
-    from openoutcry.strategies.template import write_strategy  # noqa: PLC0415  --help needs none of it
+    """Write NAME.py, a strategy that works, and test_NAME.py, its test."""
+    from openoutcry.cli.scaffold import write_strategy  # noqa: PLC0415  --help needs none of it
 
-    path, test = write_strategy(name, folder)
+    source, test = write_strategy(name, folder)
     if as_json:
-        put_json({"strategy": path, "test": test})
+        put_json({"strategy": source, "test": test})
         return
-    click.echo(f"{path}\n{test}")
-    click.echo(f"Try: openoutcry check {path}, pytest {test}, openoutcry backtest {path} --data FILE")
+    click.echo(f"{source} and {test} are written. Next:\n  pytest {test}\n  openoutcry check {source}")
+    click.echo(f"  openoutcry backtest {source} --data FILE")

@@ -78,4 +78,4 @@ def optimize(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     if as_json:
         put_json(found)
     else:
-        show(found, options["strategy"], options["data"])
+        show(found, options["data"])

@@ -10,7 +10,7 @@ from openoutcry.backtesting.optimise.optimisation import Request
 from openoutcry.backtesting.result import DatasetRecord
 from openoutcry.cli import backtest_run
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.locate import strategy_of
+from openoutcry.strategies.locate import located
 
 WINDOWS: Final = 5
 OF_BACKTEST: Final = (
@@ -44,9 +44,9 @@ def market_of(options: Mapping[str, Any]) -> Market:
     asked = backtest_run.Request(**{name: options[name] for name in OF_BACKTEST})
     plugins = Plugins()
     plugins.load_installed()
-    strategy = strategy_of(asked.strategy, plugins=plugins)
+    found = located(asked.strategy, plugins)
     series, dataset = backtest_run.span_of(*load_candles(asked.data), asked)
-    settings = backtest_run.settings_of(asked, series.instrument, strategy)
+    settings = backtest_run.settings_of(asked, series.instrument, found.create(), found.text)
     plugins.require(settings.plugins)
     funding = load_funding(options["funding"]) if options["funding"] is not None else None
     return Market(series, dataset, settings, funding)

@@ -1,7 +1,6 @@
 """Options that several commands have, and how results are put out."""
 
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,13 +12,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def json_option(command: Function) -> Function:
     """`--json`: the result as JSON on stdout."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
-
-
-def param_option(command: Function) -> Function:
-    """`--param`: a strategy's parameters, as `parse_parameters` reads them."""
-    return click.option(
-        "--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated."
-    )(command)
 
 
 def state_dir_option(command: Function) -> Function:
@@ -42,28 +34,6 @@ def check_one_source(data: Path | None, *, synthetic: bool) -> None:
     """Refuse two markets at once: one of them would silently not be played."""
     if data is not None and synthetic:
         raise click.UsageError("give either --data or --synthetic: one market is played")
-
-
-def parse_parameters(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
-    """`NAME=VALUE` texts; a value is a bool, a whole number, a number or text, whichever it reads as."""
-    from openoutcry.domain.errors import InvalidInputError  # noqa: PLC0415
-
-    parameters: dict[str, bool | int | float | str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InvalidInputError(f"--param {text!r} is no NAME=VALUE; write it as fast=10")
-        parameters[name] = _value(value)
-    return parameters
-
-
-def _value(text: str) -> bool | int | float | str:
-    if text in {"true", "false"}:
-        return text == "true"
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def put_json(value: object) -> None:

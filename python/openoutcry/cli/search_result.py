@@ -10,7 +10,6 @@ from rich.text import Text
 
 from openoutcry.backtesting.optimise.optimisation import Optimisation, Window
 from openoutcry.cli.options import moment
-from openoutcry.plugins.source_files import is_source
 
 COLOURS: Final = {"good": "green", "doubtful": "yellow", "bad": "red"}
 DAY_CHARS: Final = 10
@@ -25,7 +24,7 @@ HEADINGS: Final = (
 )
 
 
-def show(found: Optimisation, strategy: str, data: Path) -> None:
+def show(found: Optimisation, data: Path) -> None:
     """Print the verdict, the account out of sample, what it promised in sample, and the windows."""
     console = Console()
     console.print(Text(found.verdict.line, style=COLOURS[found.verdict.level]))
@@ -38,8 +37,7 @@ def show(found: Optimisation, strategy: str, data: Path) -> None:
     console.print(_windows(found.windows))
     console.print(Text(f"study {found.study}, run {found.run_id}", style="dim"))
     again = " ".join(f"--param {name}={value}" for name, value in found.best.items())
-    typed = strategy if is_source(strategy) else found.strategy
-    command = f"openoutcry backtest {typed} --data {data} {again}"
+    command = f"openoutcry backtest {found.strategy} --data {data} {again}"
     console.print(Text(command, style="dim"), soft_wrap=True)
 
 

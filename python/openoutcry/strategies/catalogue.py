@@ -1,4 +1,4 @@
-"""What strategies there are, and what each says of itself."""
+"""What strategies there are, each in words: its idea, what it needs, its parameters."""
 
 import inspect
 import typing
@@ -6,59 +6,68 @@ from typing import Any
 
 import msgspec
 
+from openoutcry.domain.errors import InvalidInputError
 from openoutcry.plugins.loader import Plugins
-from openoutcry.plugins.parameters import Parameter, Parametrised, parameters_of
+from openoutcry.plugins.parameters import Parameter
 from openoutcry.plugins.registry import Factory
+from openoutcry.strategies.locate import Located, located
 from openoutcry.strategies.shipped import strategy_registry
 from openoutcry.strategies.strategy import Needs
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True):
-    """A strategy: `text` is its idea and how it fails; `needs` what it is shown beside its own candles."""
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """One strategy. `idea` is the first sentence of its `text`, which says how it fails, too.
+
+    `needs` is None where it cannot be told without parameters that have no default.
+    """
 
     name: str
     owner: str
+    idea: str
     text: str
-    needs: tuple[str, ...]
+    needs: Needs | None
     parameters: tuple[Parameter, ...]
 
 
-def described(plugins: Plugins | None = None, name: str | None = None) -> tuple[Described, ...]:
-    """Every strategy that is registered, or the one of a name.
+def describe_all(plugins: Plugins | None = None) -> list[Description]:
+    """Every registered strategy, by name."""
+    registry = strategy_registry(plugins)
+    return [_description(Located(registry, name, name)) for name in registry.names]
+
+
+def describe(text: str, plugins: Plugins | None = None) -> Description:
+    """One strategy, by its registered name or where it is written.
 
     Raises:
-        InvalidInputError: there is none of that name.
+        InvalidInputError: there is none.
     """
-    registry = strategy_registry(plugins)
-    described = []
-    for each in registry.names if name is None else (name,):
-        made = registry.create(each)
-        described.append(
-            Described(
-                name=each,
-                owner=registry.owner(each),
-                text=inspect.getdoc(type(made)) or "",
-                needs=_needs(made.needs),
-                parameters=factory_parameters(registry.factory(each)),
-            )
-        )
-    return tuple(described)
+    return _description(located(text, plugins))
 
 
-def factory_parameters(factory: Factory) -> tuple[Parameter, ...]:
-    """The parameters of a class, or of a function that makes one."""
-    if isinstance(factory, type) and issubclass(factory, Parametrised):
-        return parameters_of(factory)
-    hints = typing.get_type_hints(factory)
-    fields: list[tuple[str, Any, Any]] = [
-        (each.name, hints.get(each.name, Any), each.default)
-        for each in inspect.signature(factory).parameters.values()
-        if each.default is not each.empty
-    ]
-    return parameters_of(msgspec.defstruct("Parameters", fields))  # type: ignore[arg-type]  # only its fields are read
+def _description(found: Located) -> Description:
+    text = inspect.getdoc(_made_by(found.registry.factory(found.name))) or ""
+    try:
+        needs = found.create().needs
+    except InvalidInputError:
+        needs = None
+    return Description(
+        name=found.name,
+        owner=found.registry.owner(found.name),
+        idea=_first_sentence(text),
+        text=text,
+        needs=needs,
+        parameters=found.parameters,
+    )
 
 
-def _needs(needs: Needs) -> tuple[str, ...]:
-    named = {"opinions": needs.opinions, "features": needs.features, "the book": needs.book}
-    symbols = (f"{needs.symbols} symbols",) if needs.symbols > 1 else ()
-    return (*(name for name, is_needed in named.items() if is_needed), *symbols)
+def _made_by(factory: Factory) -> Any:
+    """The class that a factory makes, as far as it says so: it has the words."""
+    if inspect.isclass(factory):
+        return factory
+    made = typing.get_type_hints(factory).get("return")
+    return made if inspect.isclass(made) else factory
+
+
+def _first_sentence(text: str) -> str:
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].removesuffix(".")

@@ -31,9 +31,7 @@ from openoutcry.backtesting.statistics.returns import (
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 from openoutcry.plugins.loader import Plugins
-from openoutcry.plugins.parameters import parameters_of
-from openoutcry.plugins.source_files import absolute_source, is_source
-from openoutcry.strategies.locate import strategy_of
+from openoutcry.strategies.locate import located
 
 HELD_OUT: Final = 0.3  # of the history, where there is no walk-forward
 TRAIN_SHARE: Final = 0.5  # of the history before the first window of a walk-forward
@@ -151,11 +149,13 @@ def plan_of(
     """
     plugins = Plugins()
     plugins.load_installed()
-    strategy = strategy_of(request.strategy, plugins=plugins)
-    space = search_space(parameters_of(type(strategy)), request.ranges)
+    found = located(request.strategy, plugins)
+    strategy = found.create()
+    space = search_space(found.parameters, request.ranges)
     period_ns = natural_period_ns(series.close_ns)
     times_ns = returns_of(series.close_ns, np.ones(len(series), dtype=np.int64), 1, period_ns).times_ns
-    purge_rows = -(-int(space.highest("warmup")) * series.interval_ns // period_ns)
+    warmup = int(space.highest("warmup")) or strategy.warmup
+    purge_rows = -(-warmup * series.interval_ns // period_ns)
     splits = walk_forward_windows(
         len(times_ns),
         request.windows,
@@ -165,6 +165,7 @@ def plan_of(
     )
     problem = Problem(
         strategy=strategy.name,
+        found_at=found.text,
         fixed=space.fixed,
         settings=settings,
         instrument=series.instrument,
@@ -174,7 +175,6 @@ def plan_of(
         study=request.study,
         funding=funding,
         is_exact=request.is_exact,
-        source=absolute_source(request.strategy) if is_source(request.strategy) else "",
     )
     plan = Plan(problem, space, splits, request.objective, request.seed, source_sha256(strategy))
     if not request.study:
