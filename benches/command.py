@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
-from benches import table
 from benches.rounds import DisagreementError, Result, run
 from benches.work import Work
 
+from benches import table
 from openoutcry.native import BUILD_PROFILE
 
 RESULTS = Path(__file__).parent / "results"

@@ -4,10 +4,9 @@ As in `benches/core`, the generator beside the project where it is, because the 
 data; else a plainer one.
 """
 
+import numpy as np
 from benches.backtest import generated
 from benches.core.inputs import ROOT, SHARED_GENERATOR, kept, shared_generator
-
-import numpy as np
 
 EVENTS = 2_400_000
 QUOTES = 1_000_000
