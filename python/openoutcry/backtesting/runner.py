@@ -48,7 +48,7 @@ def run_candles(
     parameters = parameters_of(strategy)
     data = [dataset and dataset.sha256, series.instrument.symbol, *series.open_ns[[0, -1]].tolist()]
     rates = b"" if funding is None else funding.times_ns.tobytes() + funding.rates.tobytes()
-    run_id = _run_id([config_hash(settings), strategy.name, parameters, data, rates])
+    run_id = run_id_of([config_hash(settings), strategy.name, parameters, data, rates])
     backtest = CandleBacktest(series, strategy, settings, run_id=run_id, funding=funding, plugins=plugins)
     is_foretold = not asks_each_candle and foretells(strategy, len(series))
     shares = strategy.exposures(backtest.columns) if is_foretold else None
@@ -100,8 +100,8 @@ def _check(series: CandleSeries, strategy: Strategy) -> None:
         )
 
 
-def _run_id(what: object) -> str:
-    """The same for the same settings, strategy and data."""
+def run_id_of(what: object) -> str:
+    """An id that is the same for the same settings, strategy and data."""
     return f"b-{hashlib.sha256(msgspec.json.encode(what, order='sorted')).hexdigest()[:RUN_ID_CHARS]}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -19,12 +19,16 @@ from openoutcry.backtesting.runner import parameters_of, run_candles
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
+from openoutcry.domain.units import NS_PER_MS, NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
+CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
+
+if TYPE_CHECKING:
+    from openoutcry.backtesting.history.datasets import EventsDataset
 
 Tell = Callable[[int, int], None]
 
@@ -56,7 +60,12 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins.load_installed()
     found = located(request.strategy, plugins)
     strategy = found.create(typed_parameters(request.params))
-    series, dataset = span_of(*load_candles(request.data), request)
+    events = events_at(request.data)
+    if events is not None and strategy.needs.book:
+        settings = settings_of(request, events.instrument, strategy, found.text)
+        return _run_events(events, strategy, settings, shows_progress=shows_progress)
+    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
+    series, dataset = span_of(*loaded, request)
     settings = settings_of(request, series.instrument, strategy, found.text)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
@@ -64,6 +73,38 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         return run_candles(
             series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
         )
+
+
+def events_at(place: Path) -> "EventsDataset | None":
+    """The market events that a path or a reference of the catalogue names; None if it names candles.
+
+    Raises:
+        OpenOutcryError: the data cannot be used.
+    """
+    if place.suffix in CANDLE_SUFFIXES and place.is_file():
+        return None  # most backtests: the importers of events need not be loaded
+    from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
+
+    found = load_any(str(place))
+    return found if isinstance(found, EventsDataset) else None
+
+
+def _run_events(
+    events: "EventsDataset", strategy: Strategy, settings: Settings, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.events_run import run_events  # noqa: PLC0415
+
+    with _progress(is_shown=shows_progress and sys.stderr.isatty(), what="events") as tell:
+        return run_events(events, strategy, settings, progress=tell)
+
+
+def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
+    """Candles of the events' trades."""
+    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
+
+    interval_ns = load_settings(request.config).simulation.candle_ms * NS_PER_MS
+    series = candles_of_trades(events, interval_ns, None)
+    return series, msgspec.structs.replace(events.record, rows=len(series))
 
 
 def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
@@ -139,7 +180,7 @@ def _moment(at_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
+def _progress(*, is_shown: bool, what: str = "candles") -> Iterator[Tell | None]:
     """A bar on stderr while this lasts."""
     if not is_shown:
         yield None
@@ -148,5 +189,5 @@ def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
     from rich.progress import Progress  # noqa: PLC0415
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("candles", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -64,7 +64,7 @@ impl Account {
         &mut self,
         side: Side,
         price: PriceTicks,
-        size: SizeLots,
+        lots: SizeLots,
         is_maker: bool,
     ) -> Result<(), SimulationError> {
         let sign = match side {
@@ -78,10 +78,10 @@ impl Account {
         };
         let one = i128::from(RATE_ONE);
         let booked = || {
-            let exact = price.notional(size).checked_mul(self.tick_lot_atoms)?;
+            let exact = price.notional(lots).checked_mul(self.tick_lot_atoms)?;
             let paid = divide_up(exact.checked_mul(sign)?, one);
             let fee = divide_up(paid.checked_mul(sign)?.checked_mul(i128::from(rate))?, one);
-            let change = size.0.checked_mul(sign as i64)?;
+            let change = lots.0.checked_mul(sign as i64)?;
             Some((
                 self.cash_atoms.checked_sub(paid)?.checked_sub(fee)?,
                 self.fees_atoms.checked_add(fee)?,
