@@ -70,7 +70,7 @@ def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Re
                 contenders[name] = make(folder)
             except UnavailableError as error:
                 missing[name] = str(error)
-        timings = time_rounds(contenders, rounds)
+        timings = time_rounds(contenders, min(rounds, work.rounds or rounds))
         states = {name: contender.state() for name, contender in contenders.items()}
         if work.truth:
             states["the plain way"] = work.truth(folder)

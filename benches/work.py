@@ -42,3 +42,5 @@ class Work:
     """The state that everybody has to reach, found plainly."""
     peers: Mapping[str, str | Callable[[Path], Contender]] = field(default_factory=dict)
     measure: Literal["ns", "bytes"] = "ns"
+    rounds: int | None = None
+    """At most so many, where one takes long or all are the same."""

@@ -5,7 +5,7 @@ import sys
 from benches import command
 from benches.backtest import inputs
 
-MODULES = ("replay", "quotes", "floor")
+MODULES = ("replay", "quotes", "floor", "processes")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""backtesting.py's cross of two moving averages, as its manual writes it: `FOLDER FAST SLOW`; no chart is drawn."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from backtesting import Backtest, Strategy
+from backtesting.lib import crossover
+from backtesting.test import SMA
+
+CASH = 10_000_000
+
+
+class Cross(Strategy):
+    fast = slow = 0
+
+    def init(self):
+        self.averages = [self.I(SMA, self.data.Close, candles) for candles in (self.fast, self.slow)]
+
+    def next(self):
+        fast, slow = self.averages
+        if crossover(fast, slow):
+            self.position.close()
+            self.buy()
+        elif crossover(slow, fast):
+            self.position.close()
+            self.sell()
+
+
+folder, fast, slow = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+prices = np.load(folder / "candles.npy")
+index = pd.date_range("2023-01-01", periods=len(prices), freq="5min")
+frame = pd.DataFrame(prices, index, ["Open", "High", "Low", "Close"])
+backtest = Backtest(frame, Cross, cash=CASH, commission=0.0005, finalize_trades=True)
+found = backtest.run(fast=fast, slow=slow)
+print(json.dumps({"bars": len(frame), "trades": int(found["# Trades"])}))
