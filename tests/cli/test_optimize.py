@@ -1,11 +1,11 @@
 import json
 from pathlib import Path
 
-import polars
+import polars as pl
 import pytest
+from tests.backtesting.optimise.markets import walk_of
 
 from openoutcry.cli.entry import run
-from tests.backtesting.optimise.markets import walk_of
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -25,7 +25,7 @@ def candles(tmp_path_factory):
     path = tmp_path_factory.mktemp("candles") / "walk.parquet"
     facts = {"venue": "binance-um", "symbol": "BTCUSDT", "interval": "1h"}
     scales = {"price_scale": "1", "volume_scale": "3"}
-    polars.DataFrame(columns).write_parquet(path, metadata={**facts, **scales})
+    pl.DataFrame(columns).write_parquet(path, metadata={**facts, **scales})
     return path
 
 
@@ -46,7 +46,9 @@ def test_out_of_sample_stands_first_and_the_command_goes_on(candles, tmp_path, c
 
 
 def test_json_says_the_same(candles, tmp_path, capsys):
-    assert searched(candles, tmp_path, "--trials", "11", "--seed", "3", "--objective", "calmar", "--json") == 0
+    assert (
+        searched(candles, tmp_path, "--trials", "11", "--seed", "3", "--objective", "calmar", "--json") == 0
+    )
     found = json.loads(capsys.readouterr().out)
     (window,) = found["windows"]
     assert found["best"] == window["parameters"]
@@ -60,7 +62,7 @@ def test_json_says_the_same(candles, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    "case",
     [
         (("--windows", "3"), 2, "give both"),
         (("--param", "fats=1:2"), 2, "did you mean 'fast'"),
@@ -68,7 +70,8 @@ def test_json_says_the_same(candles, tmp_path, capsys):
         (("--config", "nowhere.toml"), 3, "nowhere.toml"),
     ],
 )
-def test_wrong_usage_says_what_to_do(candles, tmp_path, capsys, arguments, code, words):
+def test_wrong_usage_says_what_to_do(candles, tmp_path, capsys, case):
+    arguments, code, words = case
     assert searched(candles, tmp_path, *arguments) == code
     assert words in capsys.readouterr().err
 

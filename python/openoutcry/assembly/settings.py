@@ -181,9 +181,11 @@ def check_names(settings: Settings, plugins: Plugins | None = None, origin: str 
     """Check that the classifiers and the strategy exist and take their parameters, by making each once.
 
     Raises:
-        ConfigurationError: names the key, and the nearest name or parameter.
+        ConfigurationError: names the key, and the nearest name or parameter; or the strategy needs what a
+            run in the settings' mode cannot show it.
     """
     from openoutcry.models.shipped import classifier_registry  # noqa: PLC0415  loads TA-Lib
+    from openoutcry.strategies.serving import check_live_serves  # noqa: PLC0415
     from openoutcry.strategies.shipped import strategy_registry  # noqa: PLC0415
 
     if plugins is None:
@@ -202,7 +204,9 @@ def check_names(settings: Settings, plugins: Plugins | None = None, origin: str 
             f"{origin}: classifiers: two have the same name; each votes once, remove one"
         )
     try:
-        strategies.create(settings.strategy.name, settings.strategy.parameters)
+        strategy = strategies.create(settings.strategy.name, settings.strategy.parameters)
+        if settings.mode != "backtest":
+            check_live_serves(strategy)
     except OpenOutcryError as error:
         raise ConfigurationError(f"{origin}: strategy: {error}") from error
 

@@ -31,6 +31,9 @@ SCHEMA_VERSION: Final = 1
 ID_DIGITS: Final = 12  # hexadecimal: 48 bits, a collision among a million runs has odds of 1 to 500
 SHOWN: Final = 5  # names in an error
 
+# Settings that a backtest does not have, or that are told by themselves.
+APART: Final = ("seed", "paths", "monitoring", "journal", "transport", "books", "plugins")
+
 RunKind = Literal["run", "trial", "walk-forward"]
 
 _SCHEMA: Final = """
@@ -94,6 +97,19 @@ def dataset_hash(hashes: Iterable[str]) -> str:
     return known[0] if len(known) == 1 else hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """The hash of those settings on which a result depends and that are no column of their own.
+
+    Left out are the strategy and its parameters, the seed, and what only a live system has.
+    """
+    kept = {name: value for name, value in settings.items() if name not in APART}
+    if isinstance(kept.get("strategy"), Mapping):
+        kept["strategy"] = {
+            name: value for name, value in kept["strategy"].items() if name not in ("name", "parameters")
+        }
+    return hashlib.sha256(canonical(kept).encode()).hexdigest()
+
+
 def backtest_id(
     strategy: str,
     parameters: Mapping[str, Any],
@@ -128,7 +144,7 @@ def row_of(result: BacktestResult, kind: RunKind = "run", *, verdict: str = "", 
         result.parameters,
         returns_of_curve(result.curve, result.opening_atoms),
         dataset_sha256=dataset_hash(dataset.sha256 for dataset in result.datasets),
-        settings_hash=result.config_hash,
+        settings_hash=settings_hash(result.settings),
         seed=result.seed,
         span_ns=(int(result.curve.times_ns[0]), int(result.curve.times_ns[-1])),
         net_atoms=result.net_atoms,

@@ -16,11 +16,12 @@ from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
@@ -53,9 +54,10 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     """
     plugins = Plugins()
     plugins.load_installed()
-    strategy = strategy_registry(plugins).create(request.strategy, _parameters(request.params))
-    series, dataset = _span(*load_candles(request.data), request)
-    settings = _settings(request, series.instrument, strategy)
+    found = located(request.strategy, plugins)
+    strategy = found.create(typed_parameters(request.params))
+    series, dataset = span_of(*load_candles(request.data), request)
+    settings = settings_of(request, series.instrument, strategy, found.text)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
     with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
@@ -64,8 +66,11 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
-    """The file's settings, or those of a backtest without one; what was typed goes above both."""
+def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
+    """The file's settings, or those of a backtest without one; what was typed goes above both.
+
+    `found_at` is what finds the strategy again.
+    """
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
@@ -83,29 +88,9 @@ def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> S
         above["seed"] = request.seed
     settings = load_settings(request.config, above)
     named = msgspec.structs.replace(
-        settings.strategy, name=strategy.name, parameters=dict(parameters_of(strategy))
+        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
     )
     return msgspec.structs.replace(settings, strategy=named)
-
-
-def _parameters(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
-    """`NAME=VALUE` texts; a value is a bool, a whole number, a number or text, whichever it reads as."""
-    parameters: dict[str, bool | int | float | str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InvalidInputError(f"--param {text!r} is no NAME=VALUE; write it as fast=10")
-        parameters[name] = _value(value)
-    return parameters
-
-
-def _value(text: str) -> bool | int | float | str:
-    if text in {"true", "false"}:
-        return text == "true"
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def _fees(text: str) -> tuple[int, int]:
@@ -121,7 +106,7 @@ def _ppm(text: str, what: str) -> int:
     return int(ppm)
 
 
-def _span(
+def span_of(
     series: CandleSeries, dataset: DatasetRecord, request: Request
 ) -> tuple[CandleSeries, DatasetRecord]:
     """The candles that open and close within the times asked for."""

@@ -19,6 +19,12 @@ COMMANDS: Final = {
     ),
     "run": ("openoutcry.cli.run:run", "Trade: --paper on this host, or --live at a venue."),
     "backtest": ("openoutcry.cli.backtest:backtest", "Trade a strategy over history, as it would live."),
+    "strategies": (
+        "openoutcry.cli.strategies:strategies",
+        "List the strategies with their ideas, parameters and ranges.",
+    ),
+    "new": ("openoutcry.cli.new:new", "Write the beginning of a strategy, with a test that passes."),
+    "check": ("openoutcry.cli.check:check", "Check that a strategy or classifier does not know the future."),
     "join": ("openoutcry.cli.join:join", "Offer this host to a system that trades on another one."),
     "exchange": ("openoutcry.cli.exchange:exchange", "A venue on loopback that real clients can trade on."),
     "why": ("openoutcry.cli.why:why", "Explain an order, a child order or a fill, cause by cause."),

@@ -1,7 +1,9 @@
 """Parameters with types and ranges, written as annotated fields."""
 
+import inspect
 import math
 from abc import ABCMeta
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import msgspec
@@ -58,15 +60,25 @@ class Parameter(msgspec.Struct, frozen=True):
     choices: tuple[Any, ...] = ()
 
 
-def parameters_of(kind: type[Parametrised]) -> tuple[Parameter, ...]:
-    """The parameters of a class with their types and ranges, in the order of its fields.
+def parameters_of(factory: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The parameters of a class, or of a function that makes one, with their types and ranges, in order.
 
     A bound that is excluded (`gt`, `lt`) is the next whole number, or for a float the next float.
     """
-    described = msgspec.inspect.type_info(kind)
+    if not (isinstance(factory, type) and issubclass(factory, Parametrised)):
+        return tuple(
+            _of_argument(each) for each in inspect.signature(factory, eval_str=True).parameters.values()
+        )
+    described = msgspec.inspect.type_info(factory)
     assert isinstance(described, msgspec.inspect.StructType)
-    defaults = {field.name: field.default for field in msgspec.structs.fields(kind)}
+    defaults = {field.name: field.default for field in msgspec.structs.fields(factory)}
     return tuple(_parameter(field.name, field.type, defaults[field.name]) for field in described.fields)
+
+
+def _of_argument(argument: inspect.Parameter) -> Parameter:
+    default = msgspec.NODEFAULT if argument.default is argument.empty else argument.default
+    kind = Any if argument.annotation is argument.empty else argument.annotation
+    return _parameter(argument.name, msgspec.inspect.type_info(kind), default)
 
 
 def _parameter(name: str, kind: msgspec.inspect.Type, default: Any) -> Parameter:

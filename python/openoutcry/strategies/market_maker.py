@@ -6,7 +6,7 @@ import msgspec
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S, PriceTicks, SizeLots
 from openoutcry.strategies.strategy import Candles, Market, Needs, Quotes, Strategy
 
-PerTick = Annotated[float, msgspec.Meta(gt=0.0, le=1_000.0)]
+PerTick = Annotated[float, msgspec.Meta(ge=1e-6, le=1_000.0)]  # nearer to 0 the spread has no end
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=86_400.0)]
 Lots = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Interval = Annotated[int, msgspec.Meta(ge=1, le=3_600_000)]

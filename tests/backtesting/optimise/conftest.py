@@ -1,5 +1,4 @@
 import pytest
-
 from tests.backtesting.optimise.markets import CASH_ATOMS, record_of, settings_of, walk_of
 
 

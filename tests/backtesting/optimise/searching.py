@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import msgspec
+from tests.backtesting.optimise.markets import record_of, settings_of, walk_of
 
 from openoutcry.backtesting.optimise.optimisation import Request, optimise
-from tests.backtesting.optimise.markets import record_of, settings_of, walk_of
 
 REQUEST = Request(
     strategy="sma_cross", ranges=("fast=3:30", "warmup=20:200"), trials=40, windows=3, seed=7, study="test"

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from openoutcry.backtesting.candle_backtest import frozen_columns
+from openoutcry.backtesting.history.candles import Funding
 from openoutcry.backtesting.optimise.quick_account import acts, quick_account
 from openoutcry.backtesting.runner import run_candles
 from openoutcry.backtesting.statistics.returns import returns_of
@@ -71,3 +72,19 @@ def test_it_is_near_what_the_deciders_make(made, fast, warmup):
     assert len(exact.fills) >= 18
     assert np.corrcoef(ours, theirs)[0, 1] > 0.999
     assert quick.equity_atoms[-1] == pytest.approx(exact.curve.equity_atoms[-1], rel=0.01)
+
+
+def test_funding_is_paid_on_what_is_held_and_nearly_as_the_deciders_pay_it(made):
+    series, settings = made.walk(3, candles=400), made.settings()
+    strategy = SmaCross(fast=5, warmup=30)
+    shares = strategy.exposures(frozen_columns(series))
+    times = series.close_ns[7::8]
+    funding = Funding(times_ns=times, rates=np.where(np.arange(len(times)) % 3, 0.001, -0.0004))
+    without = quick_account(series, shares, settings).equity_atoms
+    paid = without - quick_account(series, shares, settings, funding).equity_atoms
+    assert not paid[:30].any()
+    exact = run_candles(series, strategy, settings, funding=funding)
+    assert paid[-1] == pytest.approx(exact.funding_atoms, rel=0.03)
+    assert np.flatnonzero(np.diff(paid)).tolist() == [
+        row - 1 for row in range(7, 399, 8) if exact.curve.position_lots[row]
+    ]

@@ -91,9 +91,7 @@ def test_a_parameter_given_twice_or_a_search_of_nothing_is_refused():
         search_space(PARAMETERS[:1], ["fast=5"])
 
 
-@given(
-    low=st.integers(1, 5_000), width=st.integers(1, 5_000), step=st.none() | st.integers(1, 5_000)
-)
+@given(low=st.integers(1, 5_000), width=st.integers(1, 5_000), step=st.none() | st.integers(1, 5_000))
 def test_a_range_holds_its_ends_and_nothing_outside(low, width, step):
     if step is not None and step > width:
         step = width

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import psutil
 import pytest
+from tests.backtesting.optimise.searching import REQUEST
 
 from openoutcry.backtesting.optimise.engine import InProcess, Processes
 from openoutcry.backtesting.optimise.evaluation import columns_of
@@ -21,7 +22,6 @@ from openoutcry.backtesting.optimise.study import choose, search
 from openoutcry.backtesting.optimise.study_store import StudyStore
 from openoutcry.backtesting.run_store import RunStore
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
-from tests.backtesting.optimise.searching import REQUEST
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -154,7 +154,9 @@ def test_what_a_window_chooses_does_not_depend_on_what_comes_after_its_training(
     # Later stages were told of the change: the trials' first halves alone do not make this test pass.
     later = [number for number in range(BATCH, 40) if number not in known]
     assert any(trials[number].parameters != others[number].parameters for number in later)
-    assert any(not np.array_equal(one.returns, other.returns) for one, other in zip(trials, others, strict=True))
+    assert any(
+        not np.array_equal(one.returns, other.returns) for one, other in zip(trials, others, strict=True)
+    )
 
 
 def test_windows_do_not_overlap_and_leave_the_warm_up_out(made):
@@ -186,7 +188,7 @@ def test_refused_trials_are_counted_as_such_and_the_rest_is_found(made, tmp_path
 
 def test_a_strategy_that_refuses_all_is_an_error(made, tmp_path):
     request = msgspec.structs.replace(REQUEST, ranges=("fast=50:60", "warmup=20:40"))
-    with pytest.raises(InvalidInputError, match="no trial could be run: .*lower fast"):
+    with pytest.raises(InvalidInputError, match=r"no trial could be run: .*fast.*warmup"):
         searched(made, tmp_path, made.walk(11), request)
 
 

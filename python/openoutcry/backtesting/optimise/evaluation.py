@@ -3,19 +3,19 @@
 import msgspec
 import numpy as np
 
-from openoutcry.assembly.settings import Settings, config_hash
+from openoutcry.assembly.settings import Settings
 from openoutcry.backtesting.candle_backtest import frozen_columns
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.optimise.quick_account import quick_account
 from openoutcry.backtesting.optimise.trial import Outcome, Parameters
 from openoutcry.backtesting.result import DatasetRecord, Integers
-from openoutcry.backtesting.run_store import summed_up
-from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.backtesting.run_store import settings_hash, summed_up
+from openoutcry.backtesting.runner import foretells, parameters_of, run_candles
 from openoutcry.backtesting.statistics.returns import returns_of
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 COLUMNS = ("open_ns", "open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume_lots")
@@ -24,12 +24,13 @@ COLUMNS = ("open_ns", "open_ticks", "high_ticks", "low_ticks", "close_ticks", "v
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What all trials of a study share, but for the candles themselves.
 
-    `fixed` are the parameters that are not searched. `period_ns`: returns are measured over such periods.
-    With `is_exact` every trial runs through the deciders, else those of strategies with `exposures` by the
-    quick account.
+    `found_at` finds the strategy where a trial runs. `fixed` are the parameters that are not searched.
+    `period_ns`: returns are measured over such periods. With `is_exact` every trial runs through the
+    deciders, else those of strategies with `exposures` by the quick account.
     """
 
     strategy: str
+    found_at: str
     fixed: Parameters
     settings: Settings
     instrument: Instrument
@@ -37,6 +38,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     dataset: DatasetRecord
     period_ns: int
     study: str
+    funding: Funding | None = None
     is_exact: bool = False
 
 
@@ -60,12 +62,12 @@ class Evaluator:
         self._candles = frozen_columns(self._series)
         self.plugins = Plugins()
         self.plugins.load_installed()
-        self._registry = strategy_registry(self.plugins)
-        self._settings_hash = config_hash(problem.settings)
+        self._found = located(problem.found_at, self.plugins)
+        self._settings_hash = settings_hash(msgspec.to_builtins(problem.settings))
 
     def strategy(self, parameters: Parameters) -> Strategy:
         """The strategy with these parameters. Raises InvalidInputError if it cannot have them."""
-        return self._registry.create(self._problem.strategy, {**self._problem.fixed, **parameters})
+        return self._found.create({**self._problem.fixed, **parameters})
 
     def evaluate(self, parameters: Parameters) -> Outcome:
         """Run one trial.
@@ -92,15 +94,20 @@ class Evaluator:
     def _run(self, strategy: Strategy) -> Outcome:
         problem, series = self._problem, self._series
         opening = problem.settings.backtest.cash_atoms
-        is_quick = not problem.is_exact and not strategy.needs.opinions
+        is_quick = not problem.is_exact and foretells(strategy, len(series))
         shares = strategy.exposures(self._candles) if is_quick else None
         if shares is None:
             result = run_candles(
-                series, strategy, problem.settings, dataset=problem.dataset, plugins=self.plugins
+                series,
+                strategy,
+                problem.settings,
+                dataset=problem.dataset,
+                funding=problem.funding,
+                plugins=self.plugins,
             )
             equity, fills = result.curve.equity_atoms, len(result.fills)
         else:
-            account = quick_account(series, shares, problem.settings)
+            account = quick_account(series, shares, problem.settings, problem.funding)
             equity, fills = account.equity_atoms, account.trades
         times = series.close_ns
         returns = returns_of(times, equity, opening, problem.period_ns)

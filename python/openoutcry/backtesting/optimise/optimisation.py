@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.optimise.engine import EngineName, engine_of
 from openoutcry.backtesting.optimise.evaluation import Evaluator, Problem, columns_of
 from openoutcry.backtesting.optimise.objective import Objective, score
@@ -31,8 +31,7 @@ from openoutcry.backtesting.statistics.returns import (
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 from openoutcry.plugins.loader import Plugins
-from openoutcry.plugins.parameters import parameters_of
-from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.locate import located
 
 HELD_OUT: Final = 0.3  # of the history, where there is no walk-forward
 TRAIN_SHARE: Final = 0.5  # of the history before the first window of a walk-forward
@@ -104,6 +103,7 @@ def optimise(
     settings: Settings,
     *,
     state: Path,
+    funding: Funding | None = None,
     tell: Callable[[Trial, float], None],
 ) -> Optimisation:
     """Search, choose and judge; `tell` is called with each trial and its score in the last window's training.
@@ -112,7 +112,7 @@ def optimise(
         InvalidInputError: the strategy, a range or the study's name cannot be used, or the history is too
         short. ConfigurationError: the engine cannot be had. OpenOutcryError: a strategy failed.
     """
-    plan, times_ns = plan_of(request, series, dataset, settings)
+    plan, times_ns = plan_of(request, series, dataset, settings, funding)
     columns = columns_of(series)
     train = plan.splits[-1].train
 
@@ -131,12 +131,16 @@ def optimise(
             Piece(*_candles(split.test, times_ns, series), evaluator.strategy(trial.parameters))
             for split, trial in zip(plan.splits, chosen, strict=True)
         ]
-        result = walk(pieces, series, settings, dataset=dataset, plugins=evaluator.plugins)
+        result = walk(pieces, series, settings, dataset=dataset, funding=funding, plugins=evaluator.plugins)
         return _judged(plan, trials, chosen, result, times_ns=times_ns, runs=runs)
 
 
 def plan_of(
-    request: Request, series: CandleSeries, dataset: DatasetRecord, settings: Settings
+    request: Request,
+    series: CandleSeries,
+    dataset: DatasetRecord,
+    settings: Settings,
+    funding: Funding | None = None,
 ) -> tuple[Plan, Integers]:
     """The plan, and when each period of the trials' returns ends.
 
@@ -145,12 +149,13 @@ def plan_of(
     """
     plugins = Plugins()
     plugins.load_installed()
-    registry = strategy_registry(plugins)
-    strategy = registry.create(request.strategy)
-    space = search_space(parameters_of(type(strategy)), request.ranges)
+    found = located(request.strategy, plugins)
+    strategy = found.create()
+    space = search_space(found.parameters, request.ranges)
     period_ns = natural_period_ns(series.close_ns)
     times_ns = returns_of(series.close_ns, np.ones(len(series), dtype=np.int64), 1, period_ns).times_ns
-    purge_rows = -(-int(space.highest("warmup")) * series.interval_ns // period_ns)
+    warmup = int(space.highest("warmup")) or strategy.warmup
+    purge_rows = -(-warmup * series.interval_ns // period_ns)
     splits = walk_forward_windows(
         len(times_ns),
         request.windows,
@@ -160,6 +165,7 @@ def plan_of(
     )
     problem = Problem(
         strategy=strategy.name,
+        found_at=found.text,
         fixed=space.fixed,
         settings=settings,
         instrument=series.instrument,
@@ -167,6 +173,7 @@ def plan_of(
         dataset=dataset,
         period_ns=period_ns,
         study=request.study,
+        funding=funding,
         is_exact=request.is_exact,
     )
     plan = Plan(problem, space, splits, request.objective, request.seed, source_sha256(strategy))

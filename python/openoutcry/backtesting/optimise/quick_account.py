@@ -13,7 +13,7 @@ import numpy as np
 
 from openoutcry.assembly.backtest_settings import PPM
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import Integers
 from openoutcry.domain.units import BASIS_POINTS, NS_PER_S, PriceTicks
 from openoutcry.risk_management import sizing
@@ -48,8 +48,13 @@ def acts(shares: Shares, no_trade_band: float) -> list[int]:
     return rows
 
 
-def quick_account(series: CandleSeries, shares: Shares, settings: Settings) -> QuickAccount:
-    """Follow `shares`, what the strategy wants at each close, NaN for no opinion."""
+def quick_account(
+    series: CandleSeries, shares: Shares, settings: Settings, funding: Funding | None = None
+) -> QuickAccount:
+    """Follow `shares`, what the strategy wants at each close, NaN for no opinion.
+
+    Funding is in the equity, but not in the size of positions.
+    """
     intents, costs = settings.strategy.intents, settings.backtest
     allowed = np.maximum(shares, 0.0) if intents.long_only else shares.astype(np.float64)
     allowed[: intents.volatility_candles] = np.nan  # the desk's own warm-up
@@ -83,7 +88,21 @@ def quick_account(series: CandleSeries, shares: Shares, settings: Settings) -> Q
         cashes.append(cash)
     counts = np.diff(np.append(rows, len(series)))
     position, money = (np.repeat(np.array(each, dtype=np.int64), counts) for each in (positions, cashes))
-    return QuickAccount(money + position * series.close_ticks * atoms, len(rows) - 1)
+    worth = position * series.close_ticks * atoms
+    if funding is not None:
+        money -= _funding_atoms(series, worth, funding)
+    return QuickAccount(money + worth, len(rows) - 1)
+
+
+def _funding_atoms(series: CandleSeries, worth_atoms: Integers, funding: Funding) -> Integers:
+    """What was paid in all by each close; due is what is held at the close that a funding time falls on."""
+    candle = np.searchsorted(series.close_ns, funding.times_ns)
+    inside = candle < len(series) - 1  # what falls on the end is not settled any more
+    candle, rates = candle[inside], funding.rates[inside]
+    due = series.close_ns[candle] == funding.times_ns[inside]
+    paid = np.zeros(len(series), dtype=np.int64)
+    np.add.at(paid, candle[due], np.rint(worth_atoms[candle[due]] * rates[due]).astype(np.int64))
+    return np.cumsum(paid)
 
 
 def _change_lots(

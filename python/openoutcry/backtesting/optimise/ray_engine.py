@@ -2,10 +2,9 @@
 
 import importlib
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from openoutcry.backtesting.optimise.engine import missing_ray
 from openoutcry.backtesting.optimise.evaluation import Evaluator, Problem
@@ -50,13 +49,16 @@ class RayEngine:
                 raise ConfigurationError(
                     f"no Ray cluster could be reached or started ({error}); check ${ADDRESS_VARIABLE}"
                 ) from error
+        self._key = secrets.token_hex(8)
         self._problem = ray.put(problem)
         self._columns = ray.put(columns)
         self._task = ray.remote(max_retries=1)(_evaluate)
 
     def run(self, batch: Sequence[Parameters]) -> Iterator[Outcome]:
         """The outcomes, in order, each as soon as it is known."""
-        tasks = [self._task.remote(self._problem, self._columns, parameters) for parameters in batch]
+        tasks = [
+            self._task.remote(self._key, self._problem, self._columns, parameters) for parameters in batch
+        ]
         for task in tasks:
             try:
                 yield self._ray.get(task)
@@ -84,12 +86,11 @@ def _on_this_host(columns: Integers, jobs: int) -> dict[str, Any]:
     }
 
 
-_evaluators: dict[bytes, Evaluator] = {}  # of this worker: the last problem's
+_evaluators: dict[str, Evaluator] = {}  # of this worker: the last search's
 
 
-def _evaluate(problem: Problem, columns: Integers, parameters: Parameters) -> Outcome:
+def _evaluate(key: str, problem: Problem, columns: Integers, parameters: Parameters) -> Outcome:
     """Ray hands out the arguments by reference; the array is a view of the object store."""
-    key = msgspec.msgpack.encode(problem)
     if key not in _evaluators:
         _evaluators.clear()
         _evaluators[key] = Evaluator(problem, columns)

@@ -18,7 +18,7 @@ from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import account_curve
 from openoutcry.backtesting.assumptions import assumptions
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord
 from openoutcry.backtesting.runner import parameters_of, run_candles
 from openoutcry.domain.errors import InvalidInputError
@@ -48,6 +48,7 @@ def walk(
     settings: Settings,
     *,
     dataset: DatasetRecord,
+    funding: Funding | None = None,
     plugins: Plugins | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> BacktestResult:
@@ -62,7 +63,9 @@ def walk(
     opening = settings.backtest.cash_atoms
     cash, results = opening, []
     for number, piece in enumerate(pieces):
-        result = _run(piece, series, settings, cash_atoms=cash, dataset=dataset, plugins=plugins)
+        result = _run(
+            piece, series, settings, cash_atoms=cash, dataset=dataset, funding=funding, plugins=plugins
+        )
         if number + 1 < len(pieces):
             result = _closed(result, series, settings)
         results.append(result)
@@ -83,6 +86,7 @@ def _run(
     *,
     cash_atoms: int,
     dataset: DatasetRecord,
+    funding: Funding | None,
     plugins: Plugins | None,
 ) -> BacktestResult:
     """One window with the account as it is, its warm-up before it; the curve is of the window only."""
@@ -91,7 +95,12 @@ def _run(
     costs = msgspec.structs.replace(settings.backtest, cash_atoms=cash_atoms)
     account = msgspec.structs.replace(settings, backtest=costs)
     result = run_candles(
-        series.slice(start, piece.stop), piece.strategy, account, dataset=dataset, plugins=plugins
+        series.slice(start, piece.stop),
+        piece.strategy,
+        account,
+        dataset=dataset,
+        funding=funding,
+        plugins=plugins,
     )
     part = slice(piece.start - start, None)
     curve = Curve(*(getattr(result.curve, name)[part] for name in Curve.__slots__))

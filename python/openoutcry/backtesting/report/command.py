@@ -17,7 +17,8 @@ def repeat_command(result: BacktestResult) -> str:
 
     Settings of a file are not in it, nor is the file of the funding: `--config` and `--funding` come on top.
     """
-    parts = ["openoutcry", "backtest", result.strategy]
+    found_at = result.settings.get("strategy", {}).get("name", result.strategy)
+    parts = ["openoutcry", "backtest", found_at]
     for dataset in result.datasets:
         parts += ["--data", dataset.path]
     for dataset in result.datasets[:1]:

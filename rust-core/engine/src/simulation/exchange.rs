@@ -60,7 +60,9 @@ impl Outbox {
         self.reports.front().map_or(i64::MAX, |(at, _)| *at)
     }
 
-    pub(super) fn pop(&mut self) -> Option<Report> {
+    /// The next report, if it has arrived by then.
+    pub(super) fn pop_until(&mut self, until_ns: i64) -> Option<Report> {
+        self.reports.front().filter(|(at, _)| *at <= until_ns)?;
         self.reports.pop_front().map(|(_, report)| report)
     }
 }
@@ -110,13 +112,18 @@ impl Exchange {
 
     #[inline]
     fn on_level(&mut self, event: &Event, outbox: &mut Outbox) {
-        if !self.resting[event.side as usize].spans(event.price) {
-            self.book.apply(event);
-        } else {
+        if self.resting[event.side as usize].spans(event.price) {
             let before = self.book.size_at(event.side, PriceTicks(event.price)).0;
-            self.book.apply(event);
+            self.book.set_level(event);
             self.on_level_size(event.side, event.price, before, event.size);
+        } else {
+            self.book.set_level(event);
         }
+        self.after_level(event, outbox);
+    }
+
+    #[inline]
+    fn after_level(&mut self, event: &Event, outbox: &mut Outbox) {
         if !self.taken.is_empty() {
             self.taken.forget_changed(&self.book);
         }
@@ -131,11 +138,13 @@ impl Exchange {
     fn on_rare_event(&mut self, event: &Event, outbox: &mut Outbox) {
         match event.kind {
             EventKind::Touch | EventKind::OnlyLevel => {
-                let own = &mut self.resting[event.side as usize];
                 if event.size > 0 {
-                    own.on_better_gone(event.price);
+                    self.resting[event.side as usize].on_better_gone(event.price);
                 }
-                self.on_level(event, outbox);
+                let before = self.book.size_at(event.side, PriceTicks(event.price)).0;
+                self.book.apply(event);
+                self.on_level_size(event.side, event.price, before, event.size);
+                self.after_level(event, outbox);
             }
             EventKind::Clear => {
                 self.book.apply(event);
