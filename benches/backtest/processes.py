@@ -32,8 +32,8 @@ CROSS = (20, 100)
 """Candles of the two averages; `sma_cross`'s own."""
 
 
-class Failed(Exception):
-    """A process ended badly; its own words are above."""
+class FailedError(Exception):
+    """A process ended badly; its last words."""
 
 
 class Process(Contender):
@@ -48,17 +48,22 @@ class Process(Contender):
 
     def started(self):
         """Runs it; what it said, and the wall time it took."""
-        with tempfile.TemporaryDirectory(prefix="oo-bench-state-") as state:
+        with (
+            tempfile.TemporaryDirectory(prefix="oo-bench-state-") as state,
+            tempfile.TemporaryFile() as words,
+        ):
             command = [part.replace("{state}", state) for part in self.command]
             start_ns = time.perf_counter_ns()
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=words, text=True)
             said = process.stdout.read()
             _, status, used = os.wait4(process.pid, 0)
             taken_ns = time.perf_counter_ns() - start_ns
             process.stdout.close()
             process.returncode = os.waitstatus_to_exitcode(status)
+            words.seek(0)
+            last_words = words.read().decode(errors="replace")[-2_000:]
         if process.returncode:
-            raise Failed(f"{' '.join(command)} ended with {process.returncode}")
+            raise FailedError(f"{' '.join(command)} ended with {process.returncode}: {last_words}")
         self.cpu_ns.append(round((used.ru_utime + used.ru_stime) * 1e9))
         return said, taken_ns
 

@@ -185,8 +185,12 @@ WORKS = [
             "nautilus 2.0.0rc6, objects built before": "nautilus_replay:Replay",
         },
     ),
-    market_maker("market_maker_10ms", "the same, a market maker every 10 ms", MarketMaker, InPython, "MarketMaker"),
+    market_maker(
+        "market_maker_10ms", "the same, a market maker every 10 ms", MarketMaker, InPython, "MarketMaker"
+    ),
     market_maker("market_maker_100ms", "every 100 ms", Slow, SlowInPython, "SlowMarketMaker"),
     market_maker("market_maker_python", "every 10 ms, in Python", InPython, MarketMaker, "", reach=None),
-    market_maker("market_maker_partial", "every 10 ms, partial fills", Partial, PartialInPython, "PartialMarketMaker"),
+    market_maker(
+        "market_maker_partial", "every 10 ms, partial fills", Partial, PartialInPython, "PartialMarketMaker"
+    ),
 ]

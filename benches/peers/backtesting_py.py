@@ -17,14 +17,14 @@ class Cross(Strategy):
     fast = slow = 0
 
     def init(self):
-        self.averages = [self.I(SMA, self.data.Close, candles) for candles in (self.fast, self.slow)]
+        self.fast_average = self.I(SMA, self.data.Close, self.fast)
+        self.slow_average = self.I(SMA, self.data.Close, self.slow)
 
     def next(self):
-        fast, slow = self.averages
-        if crossover(fast, slow):
+        if crossover(self.fast_average, self.slow_average):
             self.position.close()
             self.buy()
-        elif crossover(slow, fast):
+        elif crossover(self.slow_average, self.fast_average):
             self.position.close()
             self.sell()
 
