@@ -1,4 +1,4 @@
-"""What the benches beside peers share as commands: works run one after the other, a table and rows written."""
+"""What benches beside peers share as commands: works run one after the other, a table and rows written."""
 
 import argparse
 import datetime as dt
@@ -10,10 +10,10 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from benches import table
 from benches.rounds import DisagreementError, Result, run
 from benches.work import Work
 
+from benches import table
 from openoutcry.native import BUILD_PROFILE
 
 RESULTS = Path(__file__).parent / "results"

@@ -2,8 +2,9 @@
 
 import sys
 
-from benches import command
 from benches.backtest import inputs
+
+from benches import command
 
 MODULES = ("replay", "quotes", "floor", "processes")
 

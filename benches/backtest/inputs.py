@@ -1,13 +1,12 @@
 """Rows for the simulator: made from a seed at run time, kept in `results/inputs`, never committed.
 
-As in `benches/core`, the generator beside the project where it is, because the peers' known figures were taken on its
-data; else a plainer one.
+As in `benches/core`, the generator beside the project where it is, because the peers' known figures were
+taken on its data; else a plainer one.
 """
 
+import numpy as np
 from benches.backtest import generated
 from benches.core.inputs import ROOT, SHARED_GENERATOR, kept, shared_generator
-
-import numpy as np
 
 EVENTS = 2_400_000
 QUOTES = 1_000_000

@@ -1,9 +1,9 @@
 """Whole processes: commands as people type them, imports, memory, and what there is to download.
 
-A process is started for each round, ours and the peers' in turn. Wall time is the figure, because it is what people
-wait for; the processor's time (user and system, children included) stands beside it, since others slow the first and
-hardly the second. Memory is the kernel's `VmHWM`, told by the process at its end: what `wait4` tells counts the
-parent's as well.
+A process is started for each round, ours and the peers' in turn. Wall time is the figure, because it is what
+people wait for; the processor's time (user and system, children included) stands beside it, since others slow
+the first and hardly the second. Memory is the kernel's `VmHWM`, told by the process at its end: what `wait4`
+tells counts the parent's as well.
 """
 
 import json

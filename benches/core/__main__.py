@@ -2,8 +2,9 @@
 
 import sys
 
-from benches import command
 from benches.core import inputs
+
+from benches import command
 
 MODULES = (
     "l2_rows",

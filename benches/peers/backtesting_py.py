@@ -1,4 +1,4 @@
-"""backtesting.py's cross of two moving averages, as its manual writes it: `FOLDER FAST SLOW`; no chart is drawn."""
+"""backtesting.py's cross of two averages, as its manual writes it: `FOLDER FAST SLOW`; no chart is drawn."""
 
 import json
 import sys
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from backtesting import Backtest, Strategy
 from backtesting.lib import crossover
 from backtesting.test import SMA
+
+from backtesting import Backtest, Strategy
 
 CASH = 10_000_000
 

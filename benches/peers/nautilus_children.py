@@ -1,4 +1,4 @@
-"""What `benches/backtest/processes.py` starts to measure nautilus-trader from within: `import` or `memory FOLDER`."""
+"""Started by `benches/backtest/processes.py` to measure nautilus-trader: `import` or `memory FOLDER`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""nautilus-trader on the same levels and trades, no strategy: each event is a message of its own, as they are.
+"""nautilus-trader on the same levels and trades, no strategy; each event is a message of its own.
 
 Making its objects is not timed. `state` runs once more with a strategy that has the book kept, which costs as
 much again and is not timed either.

@@ -9,11 +9,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benches import command, table
 from benches.backtest import floor, generated, inputs, processes, quotes, replay
 from benches.core.l2_rows import touches
 from benches.rounds import DisagreementError, Result, Timing, run
 from benches.work import Work
+
+from benches import command, table
 
 COUNT = 20_000
 
@@ -124,7 +125,7 @@ def test_bytes_and_remarks_stand_in_rows_and_table(tmp_path):
     assert cells == [
         "memory",
         "45.0 MB (median 45.0 MB)",
-        "a peer 3.40 GB (75.6×; all of it)",
+        "a peer 3.40 GB (75.6×; all of it)",  # noqa: RUF001
         "≤ 300 MB",
         "yes",
     ]

@@ -6,10 +6,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benches import table
 from benches.core import generated, inputs, l2_rows, l3
 from benches.rounds import DisagreementError, Result, Timing, check_agreement, run, time_rounds
 from benches.work import Contender, UnavailableError, Work
+
+from benches import table
 
 
 class Fixed(Contender):
