@@ -2,11 +2,11 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.backtesting.runner import run_candles
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
@@ -59,19 +59,27 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     found = located(request.strategy, plugins)
-    strategy = found.create(typed_parameters(request.params))
+    given = typed_parameters(request.params)
+    strategy, parameters = found.create(given), found.filled(given)
     events = events_at(request.data)
     if events is not None and strategy.needs.book:
-        settings = settings_of(request, events.instrument, strategy, found.text)
+        settings = settings_of(request, events.instrument, found.text, parameters)
         return _run_events(events, strategy, settings, shows_progress=shows_progress)
     loaded = load_candles(request.data) if events is None else _candles_of(events, request)
     series, dataset = span_of(*loaded, request)
-    settings = settings_of(request, series.instrument, strategy, found.text)
+    settings = settings_of(request, series.instrument, found.text, parameters)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
     with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
         return run_candles(
-            series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
+            series,
+            strategy,
+            settings,
+            dataset=dataset,
+            funding=funding,
+            plugins=plugins,
+            parameters=parameters,
+            progress=tell,
         )
 
 
@@ -107,10 +115,12 @@ def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries
     return series, msgspec.structs.replace(events.record, rows=len(series))
 
 
-def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
+def settings_of(
+    request: Request, instrument: Instrument, found_at: str, parameters: Mapping[str, Any]
+) -> Settings:
     """The file's settings, or those of a backtest without one; what was typed goes above both.
 
-    `found_at` is what finds the strategy again.
+    `found_at` is what finds the strategy again, `parameters` are all of its.
     """
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
@@ -128,9 +138,7 @@ def settings_of(request: Request, instrument: Instrument, strategy: Strategy, fo
     if request.seed is not None:
         above["seed"] = request.seed
     settings = load_settings(request.config, above)
-    named = msgspec.structs.replace(
-        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
-    )
+    named = msgspec.structs.replace(settings.strategy, name=found_at, parameters=dict(parameters))
     return msgspec.structs.replace(settings, strategy=named)
 
 
