@@ -12,6 +12,7 @@ pub mod features;
 pub mod feed;
 pub mod matching;
 pub mod random;
+pub mod simulation;
 pub mod slicing;
 pub mod synthetic;
 pub mod tape;
