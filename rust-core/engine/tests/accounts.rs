@@ -27,12 +27,12 @@ fn fees(maker: i64, taker: i64, asset: FeeAsset) -> FeeSchedule {
     FeeSchedule::flat(FeeRates { maker, taker }, asset).expect("rates")
 }
 
-fn fill(side: Side, price: i64, size: i64, is_maker: bool) -> Execution {
+fn fill(side: Side, price: i64, lots: i64, is_maker: bool) -> Execution {
     Execution {
         at: TimestampNs(0),
         side,
         price: PriceTicks(price),
-        size: SizeLots(size),
+        size: SizeLots(lots),
         is_maker,
     }
 }
