@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a second run is quick. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench bench-peers bench-gate bench-anomaly bench-queue soak clean
+.PHONY: help setup demo test test-rust test-python lint format bench bench-peers bench-gate bench-anomaly bench-queue bench-random soak clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -69,6 +69,9 @@ bench-anomaly: setup ## Precision, recall and delay of the anomaly panel, from t
 
 bench-queue: setup ## Fill rates of the queue models beside orders by id, from the recording in ../shared/data
 	.venv/bin/python -m benches.queue_models $(ARGS)
+
+bench-random: setup ## What the statistics say of ten thousand strategies without skill, on candles in ../shared/data
+	.venv/bin/python -m benches.random_strategies $(ARGS)
 
 soak: setup ## An hour of actors that crash, hang, flood and are killed; SECONDS_OF_SOAK=600 for less
 	OPENOUTCRY_SOAK_S=$(SECONDS_OF_SOAK) .venv/bin/pytest tests/actors/soak -s --timeout 0 $(ARGS)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from benches.queue_models.replay import NS_PER_S, TOUCH, Integers, Phantoms
 
 TRUTH = "truth"
-CAUTIOUS = "risk_averse"
+CAUTIOUS = "risk-averse"
 # Phantoms of one spell share their market: they are drawn together. Twice the longest horizon.
 BLOCK_NS = 600 * NS_PER_S
 RESAMPLES = 2_000

@@ -63,7 +63,7 @@ def horizon(found: dict, horizon_s: int) -> Iterator[str]:
     is_in = interval["low"] <= interval["truth"] <= interval["high"]
     yield ""
     yield (
-        f"[risk_averse, {found['best']}] is [{interval['low']:.2f}, {interval['high']:.2f}] %: the truth is "
+        f"[risk-averse, {found['best']}] is [{interval['low']:.2f}, {interval['high']:.2f}] %: the truth is "
         f"{'in' if is_in else 'not in'} it."
     )
 

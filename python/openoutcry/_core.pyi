@@ -5,7 +5,7 @@ Units: `*_ticks` and `*_lots` are integers on the instrument's grid, `*_ns` are 
 the epoch. Frames are the venue's own bytes. A call that raises has changed nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias, final, overload
@@ -281,6 +281,222 @@ class SimulatedVenue:
     def last_update_id(self) -> int: ...
 
 @final
+class Simulator:
+    """Backtests over recorded events: what the trader sees and when, and what the venue makes of his orders.
+
+    Each instrument has two books out of the same rows: the venue's at `exchange_ns`, and the trader's at
+    `local_ns`. Orders and reports travel between them with a latency. Between two wakes no Python runs.
+
+    **Rows** are int64 arrays of shape (n, 6), an event each: `exchange_ns, local_ns, kind, price_ticks,
+    size_lots, order_id`. `kind` is a code, and 256 more for asks and sellers. Codes: 1 and 4 set a level
+    (size 0 deletes it), 2 trade (the side is the taker's), 3 clear a side down to a price (0: all of it), 5
+    the best level of a side, 6 its only one, 10 order added, 11 cancelled, 12 modified, 13 filled (the row
+    after it tells what is left), 0 padding. Neither time may go back. **Quotes** are of shape (n, 5): `at_ns,
+    bid_ticks, ask_ticks, bid_lots, ask_lots`, each the only level of both sides. A new level that reaches or
+    passes the other side's removes what it reaches there.
+
+    **Fills.** `partial`: our fills of one trade together are never more than it; an order that takes walks
+    the visible levels, and what it took stays gone until the data shows another size there; an order that
+    would meet one of ours expires. `whole`: as hftbacktest's exchange without partial fills. There is no
+    market impact.
+
+    **Wakes** come after everything of their moment, as `(now_ns, reasons, instrument)`; reasons are the sum
+    of 1 timer, 2 report, 4 candle, 8 touch, 16 spread, 32 crossing. The run ends when the data does and no
+    message is on its way; a timer after that does not wake.
+    """
+
+    def __new__(cls, *, seed: int = 0) -> Self: ...
+    def add_instrument(
+        self,
+        *,
+        price_tick: str,
+        size_step: str,
+        fill_mode: Literal["partial", "whole"] = "partial",
+        queue_model: Literal[
+            "risk-averse", "power", "power2", "power3", "log", "log2", "fifo"
+        ] = "risk-averse",
+        queue_exponent: float | None = None,
+        entry_ns: int = 0,
+        response_ns: int = 0,
+        entry_p99_ns: int | None = None,
+        response_p99_ns: int | None = None,
+        latencies: Buffer | None = None,
+        maker_rate: int = 0,
+        taker_rate: int = 0,
+        halts: Sequence[tuple[int, int]] = ...,
+        reject_probability: float = 0.0,
+        max_resting_orders: int = 200,
+        by_order: bool = False,
+        window_ticks: int = 4096,
+    ) -> int:
+        """Add an instrument; returns its number, from 0.
+
+        Latencies of orders (`entry_ns`) and of reports (`response_ns`) are constant; or, with both
+        percentiles, medians of seeded lognormal distributions; or `latencies`, recorded int64 rows of
+        `request_ns, exchange_ns, response_ns`, interpolated (an `exchange_ns` of 0 or a negative
+        `response_ns`: lost, the order is rejected). Rates are in 10^-8, below zero a rebate. In `halts`,
+        (from_ns, until_ns) of the venue's time, orders are rejected and nothing matches. `by_order` says
+        that rows are of orders; `fifo` needs it.
+
+        Raises:
+            ValueError: a setting is out of range, unknown, or contradicts another.
+            CoreError: the run has begun.
+        """
+    def add_stream(self, instrument: int, chunks: Iterable[Buffer], *, feed_latency_ns: int = 0) -> None:
+        """Give an instrument its history; arrays are pulled when the run needs the next, and copied in parts.
+
+        `feed_latency_ns` is for quotes, which have one time only. A bad array or row raises when it is
+        reached.
+
+        Raises:
+            ValueError: no such instrument, or it has a stream. TypeError: not iterable.
+        """
+    def subscribe(
+        self,
+        instrument: int,
+        *,
+        reports: bool = False,
+        touch: bool = False,
+        spread_ticks: int | None = None,
+        crossing_ticks: int | None = None,
+        candle_interval_ns: int | None = None,
+    ) -> None:
+        """Wait for these things of an instrument, and for no others any more (but candles once asked for).
+
+        Reports of its orders; each change of its touch; the spread becoming `spread_ticks` or more; the mid
+        coming to or crossing `crossing_ticks`; each candle of trades by time, when its end is seen.
+
+        Raises:
+            ValueError: no such instrument, or the interval is not positive.
+            CoreError: candles are asked for while the run goes on.
+        """
+    def every(self, every_ns: int) -> None:
+        """Wake every so many ns, first that long after the first event.
+
+        Raises:
+            ValueError: it is not positive. CoreError: the run has begun.
+        """
+    def wake_at(self, at_ns: int) -> None:
+        """Wake once at a moment, instead of at the one set before. Raises ValueError if it is past."""
+    def advance(self) -> tuple[int, int, int] | None:
+        """Go on to the next wake, `(now_ns, reasons, instrument)`; None at the end.
+
+        Raises:
+            DecodeError: a row is not one, or goes back in time; it is named, with the remedy.
+            ValueError: an array of another shape. TypeError: no int64 buffer.
+            CoreError: an account overflows, or what is told is not taken.
+        """
+    def run(self, on_wake: Callable[[int, int, int], object]) -> int:
+        """Call `on_wake(now_ns, reasons, instrument)` at each wake to the end; returns their number."""
+    def run_quotes(
+        self, on_quote: Callable[[int, int, int, int, int], object], *, instrument: int = 0
+    ) -> int:
+        """Call `on_quote(now_ns, bid_ticks, bid_lots, ask_ticks, ask_lots)` at each change of the touch.
+
+        Returns how many there were. It subscribes to the touch; what else wakes is passed over.
+        """
+    def run_market_maker(
+        self,
+        instrument: int = 0,
+        *,
+        size_lots: int,
+        max_position_lots: int,
+        skew: float,
+        half_spread_ticks: float,
+        until_ns: int = ...,
+    ) -> tuple[int, bool]:
+        """Quote natively at each timer; returns how many decisions there were, and whether the run is over.
+
+        Quotes lie `half_spread_ticks` off the mid, moved down by `skew` times 100 ticks for one unit of the
+        asset held, and are never better than the touch. Nothing is added to `max_position_lots`. It stops
+        after the first decision at `until_ns` or later; a next call goes on.
+        """
+    def run_avellaneda_stoikov(
+        self,
+        instrument: int = 0,
+        *,
+        size_lots: int,
+        max_position_lots: int,
+        risk_aversion: float,
+        arrival_decay: float,
+        horizon_ns: int,
+        end_ns: int | None = None,
+        window: int = 100,
+        until_ns: int = ...,
+    ) -> tuple[int, bool]:
+        """As `run_market_maker`, with the quotes of Avellaneda and Stoikov (2008).
+
+        `risk_aversion` (gamma) and `arrival_decay` (kappa) are a tick, the position counts in quotes. The
+        variance of the mid is that of the last `window` decisions; of a next call too, which begins without
+        any. The time left is `horizon_ns`, or less as `end_ns` comes.
+        """
+    def submit(
+        self,
+        instrument: int,
+        side: _Side,
+        price_ticks: int | None,
+        size_lots: int,
+        time_in_force: Literal["GTC", "IOC", "FOK"] = "GTC",
+        post_only: bool = False,
+    ) -> int:
+        """Send an order; returns its number. A price of None is a market order.
+
+        Raises:
+            OrderError: not an order. ValueError: no such instrument. CoreError: before the first wake.
+        """
+    def cancel(self, instrument: int, order_id: int) -> None:
+        """Ask to withdraw an order. Raises OrderError if it is not open as far as the trader knows."""
+    def set_quotes(
+        self, instrument: int, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int
+    ) -> None:
+        """Make what rests match two quotes, post-only; sends what is missing, withdraws what is not wanted.
+
+        A price of 0 quotes nothing on that side; a size of 0 keeps what rests at the price and adds nothing.
+
+        Raises:
+            OrderError: a number is negative or above 2^56.
+        """
+    def touch(self, instrument: int) -> tuple[int, int, int, int] | None:
+        """(bid_ticks, bid_lots, ask_ticks, ask_lots) as the trader sees it; None if a side is empty."""
+    def levels(self, instrument: int, side: _Side, depth: int) -> list[tuple[int, int]]:
+        """The best levels of a side as the trader sees them, (price_ticks, size_lots)."""
+    def position_lots(self, instrument: int) -> int:
+        """Lots held as far as the trader knows; below zero is short."""
+    def account(self, instrument: int) -> tuple[int, int, int, int]:
+        """(cash_atoms, fees_atoms, position_lots, fills); cash begins at 0 and has paid the fees."""
+    def orders(self, instrument: int) -> list[tuple[int, _Side, int | None, int, int, bool, bool, int]]:
+        """Open orders as the trader knows them, oldest first.
+
+        (order_id, side, price_ticks, size_lots, leaves_lots, is_accepted, is_cancelling, sent_ns).
+        """
+    def fills(self, instrument: int) -> list[tuple[int, _Side, int, int, int, bool, int, int]]:
+        """Take the fills heard of since the last time.
+
+        (order_id, side, price_ticks, size_lots, leaves_lots, is_maker, exchange_ns, local_ns).
+        """
+    def reports(
+        self, instrument: int
+    ) -> list[tuple[int, str, str | None, _Side, int, int, int, int, bool, int]]:
+        """Take the reports since the last time, if they are subscribed.
+
+        (order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker,
+        exchange_ns). Kinds: accepted, fill, canceled, expired, rejected, cancel rejected. Refusals: lost,
+        halted, random, too many, would take, unknown.
+        """
+    def candles(self, instrument: int) -> list[tuple[int, int, int, int, int, int, int, int, int]]:
+        """Take the candles closed since the last time, if they are subscribed.
+
+        (open_ns, close_ns, open, high, low, close, volume_lots, buy_volume_lots, trade_count); prices in
+        ticks.
+        """
+    def queue_ahead(self, instrument: int, order_id: int) -> float | None:
+        """The lots before an order of ours at the venue, by its queue model; None if it does not rest."""
+    def counters(self, instrument: int) -> tuple[int, int]:
+        """(rows, misfits): rows read, and order events that did not fit the book."""
+    @property
+    def now_ns(self) -> int | None: ...
+
+@final
 class SyntheticMarket:
     """A seeded market in the spot wire format, its order flow calibrated on recorded BTC/USDT.
 
@@ -366,6 +582,64 @@ def vwap_schedule(
     seed: int = 0,
     rows: Buffer,
 ) -> int: ...
+
+@final
+class HistoryDecoder:
+    """Turns recorded lines of one instrument into rows of history; settings as of `MarketFeed`.
+
+    A row is six int64 in the machine's order: exchange_ns, local_ns, kind, price_ticks, size_lots, order_id.
+    `kind` is a code, and the side (0 bid or buyer, 1 ask or seller; the taker's of a trade) above the lowest
+    byte. Codes: 1 a level's size, 2 a trade, 3 a side is forgotten, 4 a snapshot's level, 5 the touch.
+    Depth is told only while the book can be trusted: from the snapshot on, and after a break not before the
+    next; a break forgets both sides. Times never go back: what came after a later event gets its time.
+    """
+
+    def __new__(
+        cls,
+        *,
+        venue: str = "binance",
+        product: str = "spot",
+        symbol: str,
+        price_tick: str,
+        size_step: str,
+        depth: int | None = None,
+    ) -> Self: ...
+    def decode_lines(self, lines: bytes) -> bytes:
+        """Decode whole lines `<received_ns> <json>` with the interpreter released.
+
+        Raises:
+            DecodeError: a line is malformed; the rows of this call are lost.
+        """
+    def decode_snapshot(self, body: bytes, received_ns: int) -> bytes:
+        """Join the REST reply that some venues' books begin with. Raises DecodeError."""
+    @property
+    def counts(self) -> dict[str, int]:
+        """What happened so far.
+
+        waiting (updates without a book), stale (nothing new), breaks, snapshots, missing_trades, late (got a
+        later event's time) and latest_ns, the most by which one was late.
+        """
+
+@final
+class LobsterHistory:
+    """Turns LOBSTER's message lines into rows of history as `HistoryDecoder`, by order.
+
+    Codes: 10 an order is added, 11 gone (the size it had), 12 reduced (the size it has now), 13 traded (how
+    much did), and 2 before it, the trade with the taker's side. `midnight_ns` is the exchange's, in UTC. Of
+    orders that rested before the file begins only trades are told. Both times are the exchange's.
+    """
+
+    def __new__(cls, *, midnight_ns: int, units_per_tick: int = 100) -> Self: ...
+    def decode_lines(self, lines: bytes) -> bytes:
+        """Decode whole lines with the interpreter released.
+
+        Raises:
+            DecodeError: a line is malformed.
+            BookError: a message contradicts the orders before it.
+        """
+    @property
+    def counts(self) -> dict[str, int]:
+        """lines, unknown (changes of earlier orders), off_grid (hidden trades between two ticks)."""
 
 @final
 class HaltFlag:
@@ -747,8 +1021,10 @@ __all__ = [
     "CoreError",
     "DecodeError",
     "HaltFlag",
+    "HistoryDecoder",
     "L2Book",
     "L3Book",
+    "LobsterHistory",
     "MarketFeed",
     "OrderError",
     "RobustZScore",

@@ -112,11 +112,11 @@ def test_a_slice_of_the_study_is_the_same_again_and_its_truth_agrees_with_real_o
     if shutil.which("cargo") is None:
         pytest.skip("needs cargo, which builds the replay")
     plan = Plan(seed=5, count=500, from_s=FIRST_HALF_S[0] + 1_800, to_s=FIRST_HALF_S[0] + 3_600, stay_s=60)
-    models = ["risk_averse", "power:1"]
+    models = ["risk-averse", "power:1"]
     first, again = (phantoms(RECORDING, plan, models) for _ in range(2))
     assert len(first) == 500
     assert all((first.first_ns[name] == again.first_ns[name]).all() for name in first.first_ns)
-    assert score(first, "risk_averse", 60).false_fills == 0
+    assert score(first, "risk-averse", 60).false_fills == 0
     assert score(first, TOUCH, 60).missed_fills == 0
     real = agreement(RECORDING, plan)
     assert min(real["traded"], real["withdrawn"]) > 100

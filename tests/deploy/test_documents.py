@@ -81,7 +81,7 @@ def test_the_readme_lists_every_command(root, name, target):
 def test_the_readme_shows_the_example_plugin_as_it_is(root):
     readme = (root / "README.md").read_text()
     shown = re.search(r"```python\n(.*?)```", readme, re.DOTALL)[1]
-    example = root / "examples/openoutcry-example-plugin/src/openoutcry_example_plugin/breakout.py"
+    example = root / "examples/openoutcry-example-plugin/src/openoutcry_example_plugin/new_high.py"
     assert shown == example.read_text()
 
 

@@ -38,7 +38,7 @@ plugins = Plugins()
 plugins.load_installed()
 strategies, classifiers = strategy_registry(plugins), classifier_registry(plugins)
 ensemble = Ensemble(symbol="X", classifiers=[classifiers.create("volume-surge", {"length": 5})])
-desk = StrategyDesk(symbol="X", strategy=strategies.create("breakout", {"warmup": 5}))
+desk = StrategyDesk(symbol="X", strategy=strategies.create("new-high", {"warmup": 5}))
 votes, answers = [], []
 for i in range(20):
     candle = CandleClosed(
@@ -66,7 +66,7 @@ def review(open_buy_lots):
 print(json.dumps({
     "names": plugins.names,
     "disabled": [[plugin.name, plugin.owner, plugin.error] for plugin in plugins.disabled],
-    "owners": [strategies.owner("breakout"), classifiers.owner("volume-surge")],
+    "owners": [strategies.owner("new-high"), classifiers.owner("volume-surge")],
     "votes": [[vote.id, vote.up > vote.down, vote.rationale] for vote in votes],
     "signals": [answer.reason for answer in answers if isinstance(answer, Signal)],
     "intent": [intent.id, intent.exposure],
@@ -126,11 +126,11 @@ def test_its_classifier_votes(outcome):
 
 def test_its_strategy_signals(outcome):
     assert outcome["signals"] == ["closed at the high of 5 candles"] * 8
-    assert outcome["intent"] == ["intent:breakout:candle:12", 1.0]
+    assert outcome["intent"] == ["intent:new-high:candle:12", 1.0]
 
 
 def test_its_review_refuses_and_does_not_object(outcome):
-    assert outcome["reviews"] == [[], ["example: intent:breakout:candle:12: 7 lots are still being bought"]]
+    assert outcome["reviews"] == [[], ["example: intent:new-high:candle:12: 7 lots are still being bought"]]
 
 
 def test_a_broken_neighbour_is_named_and_does_no_harm(outcome):

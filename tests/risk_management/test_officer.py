@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openoutcry.domain.control import Halt, ReportPosition, Start, Stop
-from openoutcry.domain.errors import ConfigurationError, InvalidInputError
+from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import MarketAlert, VenueStatus
 from openoutcry.domain.orders import (
@@ -321,11 +321,6 @@ def test_news_of_an_unknown_symbol_is_an_error(new_officer, now_ns):
     status = VenueStatus(id="s", venue="v", symbol="XRP/USDT", state="live", reason="", at_ns=now_ns)
     with pytest.raises(InvalidInputError, match="XRP/USDT"):
         new_officer().decide(status, now_ns)
-
-
-def test_two_symbols_on_one_purse_are_refused(btc):
-    with pytest.raises(ConfigurationError, match="one symbol of each quote asset"):
-        RiskOfficer({"BTC/USDT": btc, "ETH/USDT": btc}, RiskLimits())
 
 
 def test_the_officers_own_report_is_what_execution_would_say(new_officer, position, now_ns):

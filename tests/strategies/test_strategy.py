@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,6 @@ from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.opinions import Classification
 from openoutcry.domain.units import PriceTicks, TimestampNs
 from openoutcry.memory.candle_window import CandleWindow
-from openoutcry.strategies import sma_cross
 from openoutcry.strategies.buy_and_hold import BuyAndHold
 from openoutcry.strategies.model_directed import ModelDirected
 from openoutcry.strategies.momentum import MovingAverageCross
@@ -46,7 +46,9 @@ FALL = RISE[::-1]
 
 
 def test_a_first_strategy_has_at_most_fifteen_lines():
-    assert len(Path(sma_cross.__file__).read_text().split("    def exposures")[0].splitlines()) <= 16
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(from openoutcry\.strategies.*?)```", readme, re.DOTALL)
+    assert len(example.splitlines()) <= 15
 
 
 def test_moving_average_cross_follows_the_trend_unless_a_fall_is_expected(market):
@@ -109,7 +111,18 @@ def test_bad_parameters_are_named_with_their_remedy(name, parameters, match):
 
 def test_the_shipped_strategies_are_registered_under_their_own_names():
     registry = strategy_registry()
-    assert registry.names == ("buy-and-hold", "model-directed", "moving-average-cross", "sma-cross")
+    assert registry.names == (
+        "breakout",
+        "buy-and-hold",
+        "combination",
+        "market-maker",
+        "model-directed",
+        "moving-average-cross",
+        "order-flow-imbalance",
+        "pairs",
+        "rsi-reversion",
+        "sma-cross",
+    )
     for name in registry.names:
         assert registry.create(name).name == name
     assert registry.create("moving-average-cross", {"fast": 3, "warmup": 20}) == MovingAverageCross(

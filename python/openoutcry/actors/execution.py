@@ -23,6 +23,7 @@ from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S, TimestampNs
 from openoutcry.execution.commands import (
     CancelOrder,
     Command,
+    FundingSettled,
     OrderAbsent,
     OrderReport,
     QueryOrder,
@@ -80,6 +81,7 @@ class ExecutionActor(LoopActor):
         """Read the venue's rules."""
         self.latch = halt_latch(self.settings)
         self.instruments = factory.instruments(self.run_dir)
+        factory.load_venue_client()
         return {}
 
     async def run(self) -> None:
@@ -351,6 +353,7 @@ class ExecutionActor(LoopActor):
             instruments=self.instruments,
             opening_balances=self.desk.opening_balances,
             journal_fills=[record for record in records if isinstance(record, Fill)],
+            journal_funding=[record for record in records if isinstance(record, FundingSettled)],
             ledger=self.desk.ledger,
             orders=children,
             venue_open=venue_open,

@@ -36,6 +36,7 @@ class IngestionActor(LoopActor):
     def configure(self) -> dict[str, str]:
         """Read the venue's rules."""
         self.instruments = factory.instruments(self.run_dir)
+        factory.load_venue_client()
         return {}
 
     def start(self) -> None:

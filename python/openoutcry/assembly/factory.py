@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openoutcry.monitoring.exporter import MonitoringServer
     from openoutcry.monitoring.observer import Observer
     from openoutcry.risk_management.officer import RiskOfficer
+    from openoutcry.risk_management.review import Veto
     from openoutcry.strategies.desk import StrategyDesk
 
 # Together the 12 characters with which an order id may begin.
@@ -91,11 +92,14 @@ def risk_officer(
     return RiskOfficer(
         rules,
         settings.risk,
-        vetoes=[
-            lambda intent, order, position: "; ".join(loaded.review_order(intent, order, position)) or None
-        ],
+        vetoes=vetoes(loaded),
         halt_reason=record.reason if record is not None else "",
     )
+
+
+def vetoes(loaded: Plugins) -> "list[Veto]":
+    """The plugins' word on an order: what risk asks last."""
+    return [lambda intent, order, position: "; ".join(loaded.review_order(intent, order, position)) or None]
 
 
 def order_journal(settings: Settings, run_dir: Path) -> OrderJournal:
@@ -176,6 +180,13 @@ def monitoring(
 
     observer = Observer(expected=roles, facts=facts)
     return observer, MonitoringServer(observer, host=settings.monitoring.host, port=settings.monitoring.port)
+
+
+def load_venue_client() -> None:
+    """Import the venue's client now: it takes seconds, and an actor at work has to give signs of life."""
+    from openoutcry.exchanges import ccxt_client, ccxt_market_data, ccxt_trading  # noqa: F401, PLC0415
+
+    ccxt_client.load_library()
 
 
 def market_data(settings: Settings) -> "CcxtMarketData":

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from openoutcry.assembly.backtest_settings import BacktestSettings
 from openoutcry.assembly.transport_settings import TransportSettings
 from openoutcry.domain.errors import ConfigurationError, OpenOutcryError
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S
@@ -119,6 +120,7 @@ class Settings(_Section, frozen=True):
     monitoring: MonitoringSettings = MonitoringSettings()
     transport: TransportSettings = TransportSettings()
     paths: PathSettings = PathSettings()
+    backtest: BacktestSettings = BacktestSettings()
 
     def feed_of(self, symbol: str) -> FeedSettings:
         """The feed's settings for one of the symbols."""

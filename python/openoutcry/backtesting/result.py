@@ -64,7 +64,8 @@ class Curve:
 class BacktestResult:
     """One backtest. Amounts are in atoms (10^-8) of the first symbol's quote asset.
 
-    `counts` are intents, refusals, orders, rejects, cancels and such by name; `refusals` by check.
+    `funding_atoms` is what was paid; below 0 it was received. `counts` are intents, refusals, orders,
+    rejects, cancels and such by name; `refusals` by check.
     `assumptions` says in words what the simulation assumed, for the report. `halt_reason` is why risk ended
     trading before the data ended, or empty. `wall_s` does not belong to the result's bytes.
     """

@@ -18,6 +18,7 @@ COMMANDS: Final = {
         "Run the whole system on a recorded or synthetic market, and watch it.",
     ),
     "run": ("openoutcry.cli.run:run", "Trade: --paper on this host, or --live at a venue."),
+    "backtest": ("openoutcry.cli.backtest:backtest", "Trade a strategy over history, as it would live."),
     "join": ("openoutcry.cli.join:join", "Offer this host to a system that trades on another one."),
     "exchange": ("openoutcry.cli.exchange:exchange", "A venue on loopback that real clients can trade on."),
     "why": ("openoutcry.cli.why:why", "Explain an order, a child order or a fill, cause by cause."),

@@ -2,18 +2,22 @@
 
 from decimal import Decimal
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.units import ATOMS_PER_UNIT, Atoms, PriceTicks, SizeLots, to_text, whole_multiples
 
+InstrumentKind = Literal["spot", "linear"]
+
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One tradable instrument of one venue, with the venue's rules for orders in it.
 
     `price_tick` and `size_step` are exact decimal text. Sizes are in lots of `size_step` of the
-    base asset; `min_notional_atoms` is in atoms (10^-8) of the quote asset.
+    base asset; `min_notional_atoms` is in atoms (10^-8) of the quote asset. A `linear` contract is settled in
+    the quote asset: it can be sold short, and its base balance is the signed position.
     """
 
     venue: str
@@ -26,6 +30,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     min_size_lots: SizeLots
     max_size_lots: SizeLots
     min_notional_atoms: Atoms
+    kind: InstrumentKind = "spot"
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.step <= 0:

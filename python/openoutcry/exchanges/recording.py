@@ -155,6 +155,12 @@ def file_lines(path: Path) -> Iterator[bytes]:
         yield rest
 
 
+def is_recording(path: Path) -> bool:
+    """True if a file begins with a line `<received_ns> {`. Raises as `file_lines`."""
+    stamp, _, frame = next(file_lines(path), b"").partition(b" ")
+    return stamp.isdigit() and frame.startswith(b"{")
+
+
 def find_recordings(path: Path) -> list[Recording]:
     """The recordings in a file or in a folder and the folders below it, by product and symbol.
 

@@ -6,12 +6,13 @@ from typing import Final
 from openoutcry.domain.control import Halt
 from openoutcry.domain.errors import HaltedError, InvalidInputError, JournalError, VenueError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import Accepted, Approved, CancelParent, OrderState, PositionReport
+from openoutcry.domain.orders import Approved, CancelParent, OrderState, PositionReport
 from openoutcry.domain.units import NS_PER_MS, TimestampNs
 from openoutcry.execution import schedule
 from openoutcry.execution.commands import (
     CancelOrder,
     CancelReason,
+    FundingSettled,
     OrderAbsent,
     OrderReport,
     QueryOrder,
@@ -20,7 +21,7 @@ from openoutcry.execution.commands import (
     VenueEvent,
 )
 from openoutcry.execution.ledger import Ledger
-from openoutcry.execution.news import done_of, fill_of, position_of, rejected_of
+from openoutcry.execution.news import accepted_of, done_of, fill_of, position_of, rejected_of
 from openoutcry.execution.parent import (
     MAX_REJECTS_PER_PARENT,
     Child,
@@ -29,6 +30,7 @@ from openoutcry.execution.parent import (
     check_deployment_id,
     client_order_id,
 )
+from openoutcry.execution.record_store import RecordsInMemory, store_of
 from openoutcry.execution.records import (
     Answered,
     BalancesOpened,
@@ -39,8 +41,6 @@ from openoutcry.execution.records import (
     Reconciled,
     Slice,
     StateChanged,
-    entry_of,
-    records_of,
 )
 from openoutcry.execution.roster import Roster
 from openoutcry.execution.turn import Decision, DeskSettings, Turn
@@ -72,7 +72,7 @@ class ExecutionDesk:
         deployment_id: str,
         venue: str,
         instruments: Mapping[str, Instrument],
-        journal: OrderJournal,
+        journal: OrderJournal | RecordsInMemory,
         opening_balances: Mapping[str, int],
         settings: DeskSettings | None = None,
         is_halted: Callable[[], bool] = lambda: False,
@@ -89,7 +89,7 @@ class ExecutionDesk:
         self._deployment_id = check_deployment_id(deployment_id)
         self._venue = venue
         self._instruments = dict(instruments)
-        self._journal = journal
+        self._records = store_of(journal)
         self._settings = settings or DeskSettings()
         self._is_halted = is_halted
         self._roster = Roster(instruments, opening_balances)
@@ -111,7 +111,7 @@ class ExecutionDesk:
             JournalError: the journal's content contradicts itself.
         """
         fresh = True
-        for record, at_ns in records_of(self._journal.entries()):
+        for record, at_ns in self._records.read():
             fresh = False
             self._roster.replay(record, at_ns)
         self._restored = True
@@ -144,7 +144,7 @@ class ExecutionDesk:
         known = (
             approved.id in self._roster.live
             or approved.id in self._roster.done
-            or self._journal.knows_parent(approved.id)
+            or self._records.knows_parent(approved.id)
         )
         if known:  # its end is told again: the approval may have come twice because that news was lost
             ended = self._roster.done.get(approved.id)
@@ -207,10 +207,11 @@ class ExecutionDesk:
     def on_venue_event(self, event: VenueEvent, now_ns: TimestampNs) -> Decision:
         """Learn what the venue (or the way to it) said about a child."""
         turn = self._turn(now_ns)
-        if event.client_order_id not in self._roster.children:
+        known = self._roster.children.get(event.client_order_id)
+        if known is None:
             self._on_stranger(event, turn)
             return self._finish(turn)
-        parent, child = self._roster.children[event.client_order_id]
+        parent, child = known
         match event:
             case OrderReport():
                 self._on_report(parent, child, event, turn)
@@ -219,6 +220,14 @@ class ExecutionDesk:
             case OrderAbsent():
                 self._on_absent(parent, child, event, turn)
         self._follow(parent, child, turn)
+        return self._finish(turn)
+
+    def on_funding(self, funding: FundingSettled, now_ns: TimestampNs) -> Decision:
+        """Book a contract's funding, once, and tell what is held since."""
+        turn = self._turn(now_ns)
+        if self.ledger.fund(funding):
+            turn.records.append(funding)
+            turn.messages.append(self.position_report(funding.symbol, now_ns))
         return self._finish(turn)
 
     def on_timer(self, now_ns: TimestampNs) -> Decision:
@@ -245,11 +254,12 @@ class ExecutionDesk:
     @property
     def next_timer_ns(self) -> TimestampNs | None:
         """When `on_timer` is next of use; None if nothing waits for a time."""
-        moments = [child.query_at_ns for child in self._unsettled.values()]
+        moments: list[int | None] = [child.query_at_ns for child in self._unsettled.values()]
         for parent in self._roster.live.values():
             if not parent.closing:
-                moments += [parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns]
-        return TimestampNs(min((moment for moment in moments if moment is not None), default=0)) or None
+                moments += (parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns)
+        known = [moment for moment in moments if moment is not None]
+        return TimestampNs(min(known)) if known else None
 
     @property
     def is_settled(self) -> bool:
@@ -259,7 +269,7 @@ class ExecutionDesk:
     @property
     def failure(self) -> str:
         """Why the journal failed, or an empty string."""
-        return self._journal.failure
+        return self._records.failure
 
     def unreconciled(self) -> tuple[str, ...]:
         """The orders that cannot be accounted for, and contradictions of the venue; empty is well."""
@@ -300,7 +310,7 @@ class ExecutionDesk:
         """Make the turn durable, then give out what it leads to."""
         if turn.records and not self.failure:
             try:
-                self._journal.append([entry_of(record, turn.now_ns) for record in turn.records])
+                self._records.write(turn.records, turn.now_ns)
             except JournalError as error:
                 self._on_journal_failure(turn, str(error))
         for child in turn.sent:
@@ -537,17 +547,7 @@ class ExecutionDesk:
                 turn.messages.append(rejected_of(parent, child, 0, report.reason, report.at_ns))
         elif not child.is_announced:
             child.is_announced = True
-            turn.messages.append(
-                Accepted(
-                    id=f"{child.id}:accepted",
-                    cause_id=parent.id,
-                    symbol=report.symbol,
-                    parent_id=parent.id,
-                    client_order_id=child.id,
-                    venue_order_id=report.venue_order_id,
-                    at_ns=report.at_ns,
-                )
-            )
+            turn.messages.append(accepted_of(parent, child, report))
 
     def _on_failure(self, parent: ParentOrder, child: Child, event: SubmitFailed, turn: Turn) -> None:
         """A command got no yes: the query if one is outstanding, else the cancel, else the order itself."""
@@ -589,8 +589,8 @@ class ExecutionDesk:
             return
         if not isinstance(event, OrderReport):
             return
-        is_known = self._journal.knows_order(event.client_order_id)
-        if is_known and (not event.trade_id or self._journal.knows_trade(event.symbol, event.trade_id)):
+        is_known = self._records.knows_order(event.client_order_id)
+        if is_known and (not event.trade_id or self._records.knows_trade(event.symbol, event.trade_id)):
             return
         what = f"{'a trade' if is_known else 'an order'} that the journal does not hold"
         self._contradict(f"the venue reports {what}: {event.client_order_id} {event.trade_id}".rstrip(), turn)

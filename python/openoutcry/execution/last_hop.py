@@ -46,23 +46,22 @@ class LastHop:
         if order.parent_id not in self._approved:
             raise InvalidInputError(f"{order.client_order_id} belongs to no approved order; it is not sent")
         symbol, side, size_lots, limit_price_ticks = self._approved[order.parent_id]
-        worse = (
-            order.price_ticks > limit_price_ticks if side == "buy" else order.price_ticks < limit_price_ticks
-        )
+        price, lots = order.price_ticks, order.size_lots
         at_stake = self._at_stake[order.parent_id]
-        total = sum(at_stake.values()) + order.size_lots
-        refusals = {
-            f"symbol or side differ from the approved {side} {symbol}": (order.symbol, order.side)
-            != (symbol, side),
-            f"the price {order.price_ticks} is worse than the approved {limit_price_ticks}": worse,
-            f"the price {order.price_ticks} is not positive": order.price_ticks <= 0,
-            f"the size {order.size_lots} is outside the venue's limits": not (
-                max(instrument.min_size_lots, 1) <= order.size_lots <= instrument.max_size_lots
-            ),
-            f"{total} lots would be at stake, approved are {size_lots}": total > size_lots,
-            "it was sent before": order.client_order_id in at_stake,
-        }
-        broken = [text for text, is_broken in refusals.items() if is_broken]
+        total = sum(at_stake.values()) + lots
+        broken = []
+        if (order.symbol, order.side) != (symbol, side):
+            broken.append(f"symbol or side differ from the approved {side} {symbol}")
+        if price > limit_price_ticks if side == "buy" else price < limit_price_ticks:
+            broken.append(f"the price {price} is worse than the approved {limit_price_ticks}")
+        if price <= 0:
+            broken.append(f"the price {price} is not positive")
+        if not max(instrument.min_size_lots, 1) <= lots <= instrument.max_size_lots:
+            broken.append(f"the size {lots} is outside the venue's limits")
+        if total > size_lots:
+            broken.append(f"{total} lots would be at stake, approved are {size_lots}")
+        if order.client_order_id in at_stake:
+            broken.append("it was sent before")
         if broken:
             raise InvalidInputError(f"{order.client_order_id} is not sent: {'; '.join(broken)}")
         at_stake[order.client_order_id] = order.size_lots

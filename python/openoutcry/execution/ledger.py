@@ -7,6 +7,7 @@ from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Fill
 from openoutcry.domain.units import Atoms, SizeLots
+from openoutcry.execution.commands import FundingSettled
 
 
 class _Holding:
@@ -46,7 +47,8 @@ class _Holding:
 class Ledger:
     """Balances, positions, fees and realised profit or loss, from fills booked once each.
 
-    Profit and loss are kept apart from fees: `equity change = realised + unrealised - fees`, exactly. A fee
+    Profit and loss are kept apart from fees and funding: `equity change = realised + unrealised - fees +
+    funding`, exactly. A fee
     in the base asset shrinks the holding and is valued at its average cost; one in a third asset is kept in
     that asset's own atoms only.
     """
@@ -56,6 +58,7 @@ class Ledger:
         self._instruments = dict(instruments)
         self._holdings = {symbol: _Holding() for symbol in instruments}
         self._booked: set[tuple[str, str]] = set()
+        self._funded: set[tuple[str, str]] = set()
         self.balances: Counter[str] = Counter(dict(opening))
         self.fees: Counter[str] = Counter()
         self._fees_quote: Counter[str] = Counter()
@@ -79,6 +82,19 @@ class Ledger:
         self.balances[instrument.quote] -= quote
         self._pay(fill, instrument, holding)
         self._booked.add(key)
+        return True
+
+    def fund(self, funding: FundingSettled) -> bool:
+        """Book a contract's funding, which is no profit of trading; booked before it gives False.
+
+        Raises:
+            InvalidInputError: the symbol is not one of the ledger's.
+        """
+        key = (funding.symbol, funding.settlement_id)
+        if key in self._funded:
+            return False
+        self.balances[self._instrument(funding.symbol).quote] += funding.amount_atoms
+        self._funded.add(key)
         return True
 
     def _pay(self, fill: Fill, instrument: Instrument, holding: _Holding) -> None:

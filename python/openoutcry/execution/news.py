@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from openoutcry.domain.orders import Done, Fill, PositionReport, Rejected
+from openoutcry.domain.orders import Accepted, Done, Fill, PositionReport, Rejected
 from openoutcry.domain.units import SizeLots, TimestampNs
 from openoutcry.execution.commands import OrderReport
 from openoutcry.execution.ledger import Ledger
@@ -39,6 +39,19 @@ def fill_of(parent: ParentOrder, report: OrderReport) -> Fill:
         fee_atoms=report.fee_atoms,
         fee_asset=report.fee_asset,
         liquidity=report.liquidity,
+        at_ns=report.at_ns,
+    )
+
+
+def accepted_of(parent: ParentOrder, child: Child, report: OrderReport) -> Accepted:
+    """The first word of life of a child order."""
+    return Accepted(
+        id=f"{child.id}:accepted",
+        cause_id=parent.id,
+        symbol=report.symbol,
+        parent_id=parent.id,
+        client_order_id=child.id,
+        venue_order_id=report.venue_order_id,
         at_ns=report.at_ns,
     )
 

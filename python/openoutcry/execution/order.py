@@ -41,23 +41,19 @@ class ChildOrder:
         self.state: OrderState = "PENDING"
         self.venue_order_id = ""
         self.trades: dict[str, SizeLots] = {}
+        self.filled_lots = SizeLots(0)  # of the trades we know
         self.reported_lots = SizeLots(0)  # the venue's own count, which may run ahead of the trades we know
 
     @property
-    def filled_lots(self) -> SizeLots:
-        """Lots of the trades we know."""
-        return SizeLots(sum(self.trades.values()))
-
-    @property
     def missing_lots(self) -> SizeLots:
-        """Lots that the venue says were filled, whose trades we have not seen."""
-        return SizeLots(max(self.reported_lots - self.filled_lots, 0))
+        """Lots that the venue says were filled, whose trades we have not seen; never below 0."""
+        return SizeLots(self.reported_lots - self.filled_lots)
 
     @property
     def committed_lots(self) -> SizeLots:
         """Lots that are filled or may still be: the whole size until the venue has proved the end."""
         if self.state in TERMINAL_STATES:
-            return max(self.reported_lots, self.filled_lots)
+            return self.reported_lots
         return self.order.size_lots
 
     @property
@@ -68,7 +64,7 @@ class ChildOrder:
     @property
     def is_settled(self) -> bool:
         """It has ended, and every lot that was filled is known by its trade."""
-        return self.is_terminal and not self.missing_lots
+        return self.state in TERMINAL_STATES and self.reported_lots == self.filled_lots
 
     @property
     def rests(self) -> bool:
@@ -102,6 +98,7 @@ class ChildOrder:
             self.state = "UNKNOWN"
         if self.is_new_trade(report):
             self.trades[report.trade_id] = report.last_lots
+            self.filled_lots = SizeLots(self.filled_lots + report.last_lots)
         self.venue_order_id = self.venue_order_id or report.venue_order_id
         reported = self.order.size_lots if report.state == "FILLED" else report.filled_lots
         self.reported_lots = max(self.reported_lots, reported, self.filled_lots)

@@ -1,8 +1,10 @@
 """A parent order: an approval, its schedule, and the children sent so far."""
 
-import base64
+import functools
 import hashlib
 import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -18,6 +20,8 @@ MAX_REJECTS_PER_PARENT: Final = 3
 # Venues take 36 characters: 12 of the deployment, 13 of the parent, 3 and 2 digits, 3 dashes.
 _DEPLOYMENT_ID: Final = re.compile(r"[A-Za-z0-9_]{1,12}")
 _PARENT_HASH_BYTES: Final = 8
+_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
+PARENT_HASHES: Final = 256  # kept: those of the parents under way
 
 
 def check_deployment_id(deployment_id: str) -> str:
@@ -31,9 +35,14 @@ def check_deployment_id(deployment_id: str) -> str:
 
 def client_order_id(deployment_id: str, parent_id: str, slice_index: int, attempt: int) -> str:
     """The id under which a child is sent: the same for the same child of the same deployment, for ever."""
+    return f"{deployment_id}-{_parent_hash(parent_id)}-{slice_index}-{attempt}"
+
+
+@functools.lru_cache(maxsize=PARENT_HASHES)
+def _parent_hash(parent_id: str) -> str:
     digest = hashlib.blake2b(parent_id.encode(), digest_size=_PARENT_HASH_BYTES).digest()
-    parent = base64.b32encode(digest).decode().rstrip("=").lower()
-    return f"{deployment_id}-{parent}-{slice_index}-{attempt}"
+    bits = int.from_bytes(digest, "big") << 1  # 64 bits and one of padding: 13 characters of RFC 4648
+    return "".join([_BASE32[bits >> shift & 31] for shift in range(60, -1, -5)])
 
 
 class Child:
@@ -45,6 +54,7 @@ class Child:
     """
 
     def __init__(self, intended: ChildIntended, at_ns: TimestampNs) -> None:
+        self.id: Final = intended.order.client_order_id
         self.fold: Final = ChildOrder(intended.order)
         self.slice_index: Final = intended.slice_index
         self.fence_ns: int = at_ns
@@ -55,11 +65,6 @@ class Child:
         self.query_outstanding = False
         self.queries = 0
         self.query_at_ns: int | None = None
-
-    @property
-    def id(self) -> str:
-        """The client order id."""
-        return self.fold.order.client_order_id
 
 
 class NextChild(msgspec.Struct, frozen=True):
@@ -75,26 +80,24 @@ class ParentOrder:
     """An approved order under way. At most one child is unsettled at any time."""
 
     def __init__(self, approved: Approved, slices: tuple[Slice, ...]) -> None:
+        self.id: Final = approved.id
         self.approved: Final = approved
         self.slices: Final = slices
+        self._due_ns = [piece.at_ns for piece in slices]
+        self._due_lots = list(accumulate(piece.size_lots for piece in slices))
         self.children: list[Child] = []
         self.closing = ""
         self.done: Done | None = None
 
     @property
-    def id(self) -> str:
-        """The id of the approval."""
-        return self.approved.id
-
-    @property
     def filled_lots(self) -> SizeLots:
         """Lots of all trades."""
-        return SizeLots(sum(child.fold.filled_lots for child in self.children))
+        return SizeLots(sum([child.fold.filled_lots for child in self.children]))
 
     @property
     def committed_lots(self) -> SizeLots:
         """Lots that are filled, rest, are in flight or unknown."""
-        return SizeLots(sum(child.fold.committed_lots for child in self.children))
+        return SizeLots(sum([child.fold.committed_lots for child in self.children]))
 
     @property
     def unfilled_lots(self) -> SizeLots:
@@ -104,20 +107,24 @@ class ParentOrder:
     @property
     def unsettled(self) -> Child | None:
         """The child of which the last word is not known."""
-        return next((child for child in reversed(self.children) if not child.fold.is_settled), None)
+        for child in reversed(self.children):
+            if not child.fold.is_settled:
+                return child
+        return None
 
     @property
     def rejects(self) -> int:
         """Children that the venue refused."""
-        return sum(child.fold.state == "REJECTED" and not child.is_absent for child in self.children)
+        return len([1 for child in self.children if child.fold.state == "REJECTED" and not child.is_absent])
 
     def due_index(self, now_ns: int) -> int:
         """The last slice whose time has come, or -1."""
-        return sum(piece.at_ns <= now_ns for piece in self.slices) - 1
+        return bisect_right(self._due_ns, now_ns) - 1
 
     def next_slice_ns(self, now_ns: int) -> int | None:
         """When the next slice is due."""
-        return next((piece.at_ns for piece in self.slices if piece.at_ns > now_ns), None)
+        index = bisect_right(self._due_ns, now_ns)
+        return self._due_ns[index] if index < len(self._due_ns) else None
 
     def next_child(self, now_ns: int, smallest_lots: int, largest_lots: int) -> NextChild | None:
         """What the due slice still lacks, with what earlier ones left; None if nothing can be sent now.
@@ -127,15 +134,18 @@ class ParentOrder:
         index = self.due_index(now_ns)
         if index < 0:
             return None
-        sent = [child for child in self.children if child.slice_index == index]
-        if len(sent) >= MAX_ATTEMPTS_PER_SLICE or not all(child.is_absent for child in sent):
-            return None
-        target = sum(piece.size_lots for piece in self.slices[: index + 1])
-        lots = min(target - self.committed_lots, largest_lots)
+        attempts = 0
+        for child in reversed(self.children):  # they are in the order of their slices
+            if child.slice_index < index:
+                break
+            attempts += 1
+            if attempts >= MAX_ATTEMPTS_PER_SLICE or not child.is_absent:
+                return None
+        lots = min(self._due_lots[index] - self.committed_lots, largest_lots)
         if lots < smallest_lots:
             return None
         is_last = index == len(self.slices) - 1
-        return NextChild(index, len(sent), SizeLots(lots), "IOC" if is_last else "GTC")
+        return NextChild(index, attempts, SizeLots(lots), "IOC" if is_last else "GTC")
 
     def end_reason(self) -> str:
         """Why it is over, in a word."""

@@ -8,7 +8,7 @@ import msgspec
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Fill
 from openoutcry.domain.units import atoms_to_text
-from openoutcry.execution.commands import OrderReport
+from openoutcry.execution.commands import FundingSettled, OrderReport
 from openoutcry.execution.ledger import Ledger
 from openoutcry.execution.order import ChildOrder
 
@@ -30,13 +30,14 @@ def reconcile(
     instruments: Mapping[str, Instrument],
     opening_balances: Mapping[str, int],
     journal_fills: Iterable[Fill],
+    journal_funding: Iterable[FundingSettled] = (),
     ledger: Ledger,
     orders: Iterable[ChildOrder],
     venue_open: Sequence[OrderReport],
     venue_fills: Sequence[OrderReport],
     venue_balances: Mapping[str, int],
 ) -> tuple[Discrepancy, ...]:
-    """Compare four views: the journal's fills, the ledger in memory, our orders, and what the venue says.
+    """Compare four views: the journal's fills and funding, the ledger, our orders, and what the venue says.
 
     `venue_fills` are the trades of `orders`, one report each; `venue_open` is all that rests, also of others;
     `venue_balances` are totals, free and locked. The result is sorted and says the same for the same input.
@@ -45,6 +46,8 @@ def reconcile(
     booked = Ledger(instruments, opening_balances)
     for fill in fills:
         booked.book(fill)
+    for funding in journal_funding:
+        booked.fund(funding)
     found = [
         *_open_orders(known, venue_open),
         *_fills(known, fills, venue_fills),

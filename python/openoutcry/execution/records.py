@@ -7,7 +7,14 @@ import msgspec
 from openoutcry.domain.errors import JournalError
 from openoutcry.domain.orders import Approved, Done, Fill, OrderState
 from openoutcry.domain.units import SizeLots, TimestampNs
-from openoutcry.execution.commands import CancelOrder, OrderAbsent, OrderReport, SubmitFailed, SubmitOrder
+from openoutcry.execution.commands import (
+    CancelOrder,
+    FundingSettled,
+    OrderAbsent,
+    OrderReport,
+    SubmitFailed,
+    SubmitOrder,
+)
 from openoutcry.memory.order_journal import JournalEntry
 
 
@@ -88,6 +95,7 @@ Record = (
     | Reconciled
     | Answered
     | Fill
+    | FundingSettled
     | Done
 )
 _DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)

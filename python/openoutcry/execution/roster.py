@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from openoutcry.domain.errors import InvalidInputError, JournalError, VenueError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Done, Fill
 from openoutcry.domain.units import TimestampNs
-from openoutcry.execution.commands import OrderReport
+from openoutcry.execution.commands import FundingSettled, OrderReport
 from openoutcry.execution.last_hop import LastHop
 from openoutcry.execution.ledger import Ledger
 from openoutcry.execution.parent import Child, ParentOrder
@@ -71,7 +72,7 @@ class Roster:
         """A parent is over; the oldest beyond the limit are forgotten."""
         parent.done = done
         self.done[parent.id] = self.live.pop(parent.id)
-        for old in tuple(self.done.values())[: max(len(self.done) - MAX_DONE_PARENTS, 0)]:
+        for old in tuple(islice(self.done.values(), max(len(self.done) - MAX_DONE_PARENTS, 0))):
             if old.unsettled is None:
                 del self.done[old.id]
                 self.last_hop.forget(old.id)
@@ -104,6 +105,8 @@ class Roster:
                     self.settle(parent, child)
                 case Fill():
                     self.ledger.book(record)
+                case FundingSettled():
+                    self.ledger.fund(record)
                 case Done(parent_id=parent_id):
                     self.retire(self.live[parent_id], record)
                 case _:

@@ -38,6 +38,20 @@ class CandleColumns:
     def __len__(self) -> int:
         return len(self.close)
 
+    def part(self, start: int, stop: int) -> "CandleColumns":
+        """The candles of some rows, as views; `start` must not be negative."""
+        if start < 0:
+            raise InvalidInputError(f"rows {start} to {stop} reach before the oldest of {len(self)} candles")
+        rows = slice(start, stop)
+        return CandleColumns(
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.volume[rows],
+            self.close_ns[rows],
+        )
+
 
 class CandleWindow:
     """A bounded window of closed candles, in the order of their close.

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABCMeta
+from typing import ClassVar
 
 import msgspec
 
@@ -22,8 +23,13 @@ class Parametrised(msgspec.Struct, metaclass=_ParametrisedMeta, frozen=True):
         InvalidInputError: a parameter is of another type, out of its range, NaN or infinite.
     """
 
+    parts: ClassVar[frozenset[str]] = frozenset()
+    """Fields that hold other parametrised objects, which have checked themselves."""
+
     def __post_init__(self) -> None:
         for field in msgspec.structs.fields(type(self)):
+            if field.name in self.parts:
+                continue
             value = getattr(self, field.name)
             try:
                 msgspec.convert(value, field.type)

@@ -51,6 +51,13 @@ class OrderContext(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument
     exposure: Exposure
 
+    @property
+    def is_reducing(self) -> bool:
+        """Filled whole, with all that is open on its side, it leaves no more than a part of the position."""
+        order, position = self.order, self.exposure.position_lots
+        lots = self.exposure.reserved_lots(order.side) + order.size_lots
+        return lots <= (position if order.side == "sell" else -position)
+
 
 IntentCheck = Callable[[Context], Refusal | None]
 OrderCheck = Callable[[OrderContext], Refusal | None]
@@ -117,8 +124,8 @@ def breaker_closed(context: Context) -> Refusal | None:
 
 def position_known(context: Context) -> Refusal | None:
     """Nothing is sized on a position that execution has not reported."""
-    known = context.exposure is not None and context.exposure.is_known
-    return None if known else Refusal("position_known", "a position report", "none since the start")
+    known = context.exposure is not None and context.exposure.purse.is_known
+    return None if known else Refusal("position_known", "reports and prices of all that is held", "not yet")
 
 
 def order_rate(context: Context) -> Refusal | None:
@@ -188,11 +195,10 @@ def max_order_notional(given: OrderContext) -> Refusal | None:
 
 
 def max_position_notional(given: OrderContext) -> Refusal | None:
-    """The most that the position and all open purchases may be worth, if all of them are filled."""
-    if given.order.side == "sell":
+    """The most that the position may be worth, if all open orders that enlarge it are filled."""
+    if given.is_reducing:
         return None
-    lots = given.exposure.position_lots + given.exposure.reserved_lots("buy") + given.order.size_lots
-    worth = given.instrument.notional_atoms(given.order.limit_price_ticks, lots)
+    worth = _worst_notional(given)
     limit = given.context.limits.max_position_notional_atoms
     return (
         Refusal("max_position_notional", atoms_to_text(limit), atoms_to_text(worth))
@@ -202,26 +208,49 @@ def max_position_notional(given: OrderContext) -> Refusal | None:
 
 
 def daily_loss(given: OrderContext) -> Refusal | None:
-    """After the day's loss limit, only sales."""
+    """After the day's loss limit, only orders that make the position smaller."""
     loss, limit = given.context.daily_loss_atoms, given.context.limits.max_daily_loss_atoms
-    if given.order.side == "sell" or loss <= limit:
+    if given.is_reducing or loss <= limit:
         return None
     return Refusal("daily_loss", atoms_to_text(limit), atoms_to_text(loss))
 
 
 def cash_available(given: OrderContext) -> Refusal | None:
     """Cash pays for this order, the open purchases and their fees, and leaves the reserve."""
-    if given.order.side == "sell":
+    if given.order.side == "sell" or given.instrument.kind == "linear":
         return None
-    limits = given.context.limits
-    spent = _worth(given) + given.exposure.reserved_cash_atoms(given.order.limit_price_ticks)
+    limits, exposure = given.context.limits, given.exposure
+    others = exposure.purse.reserved_cash_atoms() - exposure.reserved_cash_atoms(exposure.mark_ticks)
+    spent = _worth(given) + others + exposure.reserved_cash_atoms(given.order.limit_price_ticks)
     needed = spent + -(-spent * limits.fee_bps // BASIS_POINTS) + limits.cash_reserve_atoms
-    cash = given.exposure.cash_atoms
+    cash = exposure.cash_atoms
     return (
         Refusal("cash", atoms_to_text(cash), f"{atoms_to_text(needed)} with fees and reserve")
         if needed > cash
         else None
     )
+
+
+def margin_available(given: OrderContext) -> Refusal | None:
+    """The account's value carries all contracts, whichever open orders are filled, within the leverage."""
+    if given.instrument.kind == "spot" or given.is_reducing:
+        return None
+    limits, purse, exposure = given.context.limits, given.exposure.purse, given.exposure
+    others = purse.worst_notional_atoms() - exposure.worst_notional_atoms(exposure.mark_ticks)
+    worth = others + _worst_notional(given)
+    needed = math.ceil(worth / limits.max_leverage) + -(-worth * limits.fee_bps // BASIS_POINTS)
+    equity = purse.equity_atoms() - limits.cash_reserve_atoms
+    return (
+        Refusal("margin", atoms_to_text(equity), f"{atoms_to_text(needed)} with fees")
+        if needed > equity
+        else None
+    )
+
+
+def _worst_notional(given: OrderContext) -> int:
+    order = given.order
+    buying, selling = (order.size_lots, 0) if order.side == "buy" else (0, order.size_lots)
+    return given.exposure.worst_notional_atoms(order.limit_price_ticks, buying=buying, selling=selling)
 
 
 def _worth(given: OrderContext) -> int:
@@ -251,4 +280,5 @@ ORDER_CHECKS: Final[tuple[OrderCheck, ...]] = (
     max_position_notional,
     daily_loss,
     cash_available,
+    margin_available,
 )

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+from openoutcry.domain.errors import ConfigurationError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Done, Fill, PositionReport
 from openoutcry.domain.units import Side, SizeLots
@@ -18,19 +19,65 @@ class Reservation:
         self.is_acknowledged = False
 
 
+class Purse:
+    """The cash of one quote asset, and every symbol that is paid from it."""
+
+    def __init__(self) -> None:
+        self.cash_atoms = 0
+        self.members: list[Exposure] = []
+
+    @property
+    def is_known(self) -> bool:
+        """Every position was reported, and whatever is held has a price."""
+        for each in self.members:
+            if not each.is_known or not (each.mark_ticks or not each.held_atoms):
+                return False
+        return True
+
+    def add(self, member: "Exposure") -> None:
+        """Pay for one more symbol.
+
+        Raises:
+            ConfigurationError: it is of another kind than those before; cash is not margin.
+        """
+        kinds = {each.instrument.kind for each in self.members} | {member.instrument.kind}
+        if len(kinds) > 1:
+            symbols = ", ".join(each.instrument.symbol for each in [*self.members, member])
+            raise ConfigurationError(
+                f"{symbols} are paid from the same {member.instrument.quote}, but are spot and contracts; "
+                "run one account for each kind"
+            )
+        self.members.append(member)
+
+    def equity_atoms(self) -> int:
+        """Cash and everything held at its last price, in quote atoms."""
+        return self.cash_atoms + sum([each.value_atoms(each.mark_ticks) for each in self.members])
+
+    def reserved_cash_atoms(self) -> int:
+        """Cash that open purchases of all symbols may take."""
+        return sum(each.reserved_cash_atoms(each.mark_ticks) for each in self.members)
+
+    def worst_notional_atoms(self) -> int:
+        """What all positions may be worth, without their signs, whichever of the open orders are filled."""
+        return sum(each.worst_notional_atoms(each.mark_ticks) for each in self.members)
+
+
 class Exposure:
     """One symbol's position, cash and reservations, counted independently of execution's ledger.
 
     Nothing is known until the first PositionReport; each one is the truth of its moment (execution's messages
     arrive in order). Orders that execution has open beyond our own reservations are *inherited*: reserved as
-    a sum, and asked about again when an order ends.
+    a sum, and asked about again when an order ends. `mark_ticks` is the last usable price, 0 before the
+    first.
     """
 
-    def __init__(self, instrument: Instrument) -> None:
+    def __init__(self, instrument: Instrument, purse: Purse | None = None) -> None:
         self.instrument = instrument
+        self.purse = purse or Purse()
+        self.purse.add(self)
         self.is_known = False
+        self.mark_ticks = 0
         self.base_atoms = 0
-        self.cash_atoms = 0
         self.fees_quote_atoms = 0
         self._foreign_base_atoms = 0  # held before we traded, and not ours to sell
         self._reservations: dict[str, Reservation] = {}
@@ -38,13 +85,25 @@ class Exposure:
         self._trades: OrderedDict[str, None] = OrderedDict()
 
     @property
+    def cash_atoms(self) -> int:
+        """Cash of the purse, which other symbols may share."""
+        return self.purse.cash_atoms
+
+    @property
+    def held_atoms(self) -> int:
+        """Base atoms held from trading; negative if a contract was sold short."""
+        return self.base_atoms - self._foreign_base_atoms
+
+    @property
     def position_lots(self) -> SizeLots:
-        """Whole lots held from trading."""
-        return SizeLots((self.base_atoms - self._foreign_base_atoms) // self.instrument.base_atoms_per_lot)
+        """Whole lots held from trading; negative if a contract was sold short."""
+        return SizeLots(self.held_atoms // self.instrument.base_atoms_per_lot)
 
     @property
     def sellable_lots(self) -> SizeLots:
-        """Whole lots that can be sold: held, ours, and not being sold already."""
+        """Whole lots that can be sold: held, ours, and not being sold already; of contracts any size."""
+        if self.instrument.kind == "linear":
+            return self.instrument.max_size_lots
         held = min(self.base_atoms // self.instrument.base_atoms_per_lot, self.position_lots)
         return SizeLots(max(held - self.reserved_lots("sell"), 0))
 
@@ -55,7 +114,7 @@ class Exposure:
 
     def reserved_lots(self, side: Side) -> SizeLots:
         """Lots of one side that live orders may still fill."""
-        own = sum(item.size_lots for item in self._reservations.values() if item.side == side)
+        own = sum([item.size_lots for item in self._reservations.values() if item.side == side])
         return SizeLots(own + self._inherited[side])
 
     def reserved_cash_atoms(self, price_ticks: int) -> int:
@@ -67,12 +126,16 @@ class Exposure:
         )
         return own + self.instrument.notional_atoms(price_ticks, self._inherited["buy"])
 
-    def equity_atoms(self, price_ticks: int) -> int:
-        """Cash and our own base holding at a price, in quote atoms."""
-        base = self.base_atoms - self._foreign_base_atoms
-        return self.cash_atoms + base * price_ticks * self.instrument.atoms_per_tick_lot // (
-            self.instrument.base_atoms_per_lot
-        )
+    def value_atoms(self, price_ticks: int) -> int:
+        """What is held at a price, in quote atoms, rounded down; negative if short."""
+        worth = self.held_atoms * price_ticks * self.instrument.atoms_per_tick_lot
+        return worth // self.instrument.base_atoms_per_lot
+
+    def worst_notional_atoms(self, price_ticks: int, *, buying: int = 0, selling: int = 0) -> int:
+        """The most the position may be worth, without its sign, with orders for so many lots more."""
+        highest = self.position_lots + self.reserved_lots("buy") + buying
+        lowest = self.position_lots - self.reserved_lots("sell") - selling
+        return self.instrument.notional_atoms(price_ticks, max(abs(highest), abs(lowest)))
 
     def reserve(self, parent_id: str, side: Side, size_lots: int, limit_price_ticks: int) -> None:
         """An order was approved: it counts at once."""
@@ -92,9 +155,9 @@ class Exposure:
             self._trades.popitem(last=False)
         sign = 1 if fill.side == "buy" else -1
         self.base_atoms += sign * fill.size_lots * self.instrument.base_atoms_per_lot
-        self.cash_atoms -= sign * self.instrument.notional_atoms(fill.price_ticks, fill.size_lots)
+        self.purse.cash_atoms -= sign * self.instrument.notional_atoms(fill.price_ticks, fill.size_lots)
         if fill.fee_asset == self.instrument.quote:
-            self.cash_atoms -= fill.fee_atoms
+            self.purse.cash_atoms -= fill.fee_atoms
         elif fill.fee_asset == self.instrument.base:
             self.base_atoms -= fill.fee_atoms
         reservation = self._reservations.get(fill.parent_id)
@@ -112,7 +175,7 @@ class Exposure:
     def on_report(self, report: PositionReport) -> None:
         """Take execution's word for what is held and open."""
         self.is_known = True
-        self.base_atoms, self.cash_atoms = report.base_atoms, report.cash_atoms
+        self.base_atoms, self.purse.cash_atoms = report.base_atoms, report.cash_atoms
         self.fees_quote_atoms = int(report.fees_quote_atoms)
         self._foreign_base_atoms = (
             report.base_atoms - report.position_lots * self.instrument.base_atoms_per_lot

@@ -29,6 +29,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             an error.
         max_order_notional_atoms: the most that one order may be worth.
         max_position_notional_atoms: the most that position and open purchases may be worth together.
+        max_leverage: the most that all contracts may be worth, as a multiple of the account's value.
         cash_reserve_atoms: cash that is never spent.
         fee_bps: what a fee may take; cash is kept for it.
         max_orders: orders approved within `order_rate_window_ns`.
@@ -51,6 +52,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reference_memory_ns: int = 60 * NS_PER_S
     max_order_notional_atoms: int = 20_000 * ATOMS_PER_UNIT
     max_position_notional_atoms: int = 25_000 * ATOMS_PER_UNIT
+    max_leverage: float = 1.0
     cash_reserve_atoms: int = 1_000 * ATOMS_PER_UNIT
     fee_bps: int = 20
     max_orders: int = 30
@@ -84,7 +86,13 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             f"{name} is {getattr(self, name)}, it must be a finite number": not math.isfinite(
                 getattr(self, name)
             )
-            for name in ("target_volatility_per_year", "min_volatility_per_year", "max_weight", "alert_score")
+            for name in (
+                "target_volatility_per_year",
+                "min_volatility_per_year",
+                "max_weight",
+                "max_leverage",
+                "alert_score",
+            )
         }
         faults |= {
             f"{name} is {getattr(self, name)}, it must be below {BASIS_POINTS}": getattr(self, name)
@@ -111,6 +119,7 @@ _POSITIVE: Final = (
     "target_volatility_per_year",
     "min_volatility_per_year",
     "max_weight",
+    "max_leverage",
     "price_collar_bps",
     "reference_jump_bps",
     "reference_memory_ns",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from openoutcry.domain.control import Halt, ReportPosition, Start
-from openoutcry.domain.errors import ConfigurationError, InvalidInputError
+from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import MarketAlert, VenueStatus
 from openoutcry.domain.message import Message
@@ -22,7 +22,7 @@ from openoutcry.domain.orders import (
 from openoutcry.domain.units import ATOMS_PER_UNIT, BASIS_POINTS, NS_PER_S, PriceTicks, TimestampNs
 from openoutcry.risk_management.checks import Context, Refusal
 from openoutcry.risk_management.circuit_breaker import CircuitBreaker, DrawdownBreaker
-from openoutcry.risk_management.exposure import Exposure
+from openoutcry.risk_management.exposure import Exposure, Purse
 from openoutcry.risk_management.limits import MAX_REMEMBERED_INTENTS, RiskLimits
 from openoutcry.risk_management.review import Veto, review
 
@@ -58,19 +58,17 @@ class RiskOfficer:
         """Set up for an account's instruments; `vetoes` may refuse what all checks passed.
 
         Raises:
-            ConfigurationError: two instruments are paid from the same cash, which is counted for one only.
+            ConfigurationError: spot and contracts are paid from the same cash.
         """
-        quotes = [instrument.quote for instrument in instruments.values()]
-        if len(set(quotes)) < len(quotes):
-            raise ConfigurationError(
-                f"risk counts cash for one symbol of each quote asset, but got {', '.join(instruments)}; "
-                "run one account for each"
-            )
         self._instruments = dict(instruments)
         self._limits = limits
         self._vetoes = tuple(vetoes)
         self._halt_reason = halt_reason
-        self._exposures = {symbol: Exposure(instrument) for symbol, instrument in instruments.items()}
+        self._purses = {instrument.quote: Purse() for instrument in instruments.values()}
+        self._exposures = {
+            symbol: Exposure(instrument, self._purses[instrument.quote])
+            for symbol, instrument in instruments.items()
+        }
         self._markets = {symbol: _Market() for symbol in instruments}
         self._breaker = CircuitBreaker(
             max_failures=limits.max_rejects,
@@ -79,7 +77,7 @@ class RiskOfficer:
             max_trips=limits.max_breaker_trips,
         )
         self._drawdowns = {
-            symbol: DrawdownBreaker(max_drawdown_bps=limits.max_drawdown_bps) for symbol in instruments
+            quote: DrawdownBreaker(max_drawdown_bps=limits.max_drawdown_bps) for quote in self._purses
         }
         self._judged: OrderedDict[str, None] = OrderedDict()
         self._approved_ns: deque[int] = deque(maxlen=limits.max_orders)
@@ -110,16 +108,13 @@ class RiskOfficer:
 
     @property
     def gauges(self) -> dict[str, float]:
-        """Figures for monitoring, by symbol: the account's value, and how far it is below its highest."""
+        """Figures for monitoring, by symbol: its account's value, and how far that is below its highest."""
         figures: dict[str, float] = {}
         for symbol, exposure in self._exposures.items():
-            price = self._markets[symbol].price_ticks
-            if exposure.is_known and price:
-                equity = exposure.equity_atoms(price)
+            if exposure.purse.is_known and exposure.mark_ticks:
+                equity, drawdown = exposure.purse.equity_atoms(), self._drawdown(symbol)
                 figures[f"equity:{symbol}"] = equity / ATOMS_PER_UNIT
-                figures[f"drawdown_ratio:{symbol}"] = (
-                    self._drawdowns[symbol].drawdown_bps(equity) / BASIS_POINTS
-                )
+                figures[f"drawdown_ratio:{symbol}"] = drawdown.drawdown_bps(equity) / BASIS_POINTS
         return figures
 
     def _on_intent(self, intent: OrderIntent, now_ns: TimestampNs) -> list[Message]:
@@ -221,15 +216,14 @@ class RiskOfficer:
         return self._watch_equity(intent.symbol, now_ns)
 
     def _see_price(self, symbol: str, price_ticks: PriceTicks, now_ns: int) -> None:
-        self._market(symbol).price_ticks = price_ticks
+        self._market(symbol).price_ticks = self._exposures[symbol].mark_ticks = price_ticks
         self._market(symbol).price_ns = now_ns
 
     def _watch_equity(self, symbol: str, now_ns: TimestampNs) -> list[Message]:
-        exposure, drawdown = self._exposures[symbol], self._drawdowns[symbol]
-        price = self._markets[symbol].price_ticks
-        if not exposure.is_known or not price:
+        exposure, drawdown = self._exposures[symbol], self._drawdown(symbol)
+        if not exposure.purse.is_known or not exposure.mark_ticks:
             return []
-        equity = exposure.equity_atoms(price)
+        equity = exposure.purse.equity_atoms()
         drawdown.observe(equity, now_ns // NS_PER_DAY)
         if not drawdown.is_broken(equity) or self._halt_reason:
             return []
@@ -238,16 +232,18 @@ class RiskOfficer:
 
     def _daily_loss_atoms(self, intent: OrderIntent) -> int:
         exposure = self._exposures.get(intent.symbol)
-        price = self._markets[intent.symbol].price_ticks if exposure else PriceTicks(0)
-        if exposure is None or not exposure.is_known or not price:
+        if exposure is None or not exposure.purse.is_known or not exposure.mark_ticks:
             return 0
-        return self._drawdowns[intent.symbol].daily_loss_atoms(exposure.equity_atoms(price))
+        return self._drawdown(intent.symbol).daily_loss_atoms(exposure.purse.equity_atoms())
 
     def _halt(self, reason: str, now_ns: TimestampNs) -> list[Message]:
         if self._halt_reason:
             return []
         self._halt_reason = reason
         return [Halt(id=f"risk:halt:{now_ns}", reason=reason, by="risk", at_ns=now_ns)]
+
+    def _drawdown(self, symbol: str) -> DrawdownBreaker:
+        return self._drawdowns[self._instruments[symbol].quote]
 
     def _exposure(self, symbol: str) -> Exposure:
         self._market(symbol)

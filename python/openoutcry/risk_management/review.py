@@ -41,10 +41,10 @@ def review(context: Context, vetoes: Sequence[Veto] = ()) -> Approved | Refusal:
 def size(context: Context, instrument: Instrument, exposure: Exposure) -> SizedOrder | Refusal:
     """The order that brings the position to the wanted share of a full one.
 
-    Target semantics, long only: target = floor(max(exposure, 0) · full position); the order is the target
-    less what is held and what open orders will bring. Sales are limited to what can be sold, orders to the
-    most that one may be worth. Within the no-trade band nothing is done, except that the last lots may
-    always be sold.
+    Target semantics: target = exposure · full position, towards 0, and never below 0 of what cannot be sold
+    short; the order is the target less what is held and what open orders will bring. Sales are limited to
+    what can be sold, orders to the most that one may be worth. Within the no-trade band nothing is done,
+    except that the last lots may always be closed.
     """
     intent, limits = context.intent, context.limits
     share = sizing.weight(intent.volatility, intent.candle_seconds, limits)
@@ -52,12 +52,13 @@ def size(context: Context, instrument: Instrument, exposure: Exposure) -> SizedO
     dearest = sizing.limit_price_ticks(
         price, "buy", limits
     )  # a full position fits its cap even at this price
-    full = sizing.full_position_lots(exposure.equity_atoms(price), share, dearest, instrument, limits)
-    target = math.floor(max(intent.exposure, 0.0) * full)
+    full = sizing.full_position_lots(exposure.purse.equity_atoms(), share, dearest, instrument, limits)
+    lowest = -1.0 if instrument.kind == "linear" else 0.0
+    target = math.trunc(max(intent.exposure, lowest) * full)
     expected = exposure.position_lots + exposure.reserved_lots("buy") - exposure.reserved_lots("sell")
     delta = target - expected
     band = full * limits.no_trade_band_bps // BASIS_POINTS
-    if delta == 0 or (abs(delta) <= band and target > 0):
+    if delta == 0 or (abs(delta) <= band and target != 0):
         return Refusal("no_trade_band", f"more than {band} lots", f"{delta} lots")
     side: Side = "buy" if delta > 0 else "sell"
     limit_price = sizing.limit_price_ticks(price, side, limits)

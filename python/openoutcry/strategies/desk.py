@@ -1,5 +1,7 @@
 """Runs one strategy on one symbol: from candles and opinions to signals and intents."""
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -14,8 +16,10 @@ from openoutcry.domain.opinions import Classification, Signal
 from openoutcry.domain.orders import Fill, OrderIntent, Refused
 from openoutcry.domain.units import NS_PER_S, TimestampNs
 from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Prices
+from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.parameters import Parametrised
 from openoutcry.strategies.candle_join import CandleJoin, Joined
+from openoutcry.strategies.outlook import Outlook
 from openoutcry.strategies.strategy import Exposure, Market, Strategy
 
 MAX_RETRY_CANDLES: Final = 32  # the longest pause before a refused intent is tried again
@@ -57,10 +61,15 @@ class StrategyDesk:
         strategy: Strategy,
         settings: DeskSettings | None = None,
         max_clock_lead_ns: int = MAX_CLOCK_LEAD_NS,
+        window: CandleWindow | HistoryWindow | None = None,
     ) -> None:
+        """Set up for one symbol; `window` is given where the whole history is in memory already."""
         self._strategy = strategy
+        self._name = strategy.name
         self._settings = settings or DeskSettings()
-        self._window = CandleWindow(symbol=symbol, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
+        if window is None:
+            window = CandleWindow(symbol=symbol, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
+        self._window = window
         self._join = CandleJoin()
         self._intended: float | None = None
         self._intent_id = ""
@@ -86,6 +95,24 @@ class StrategyDesk:
     def counters(self) -> dict[str, float]:
         """Figures for monitoring."""
         return {**self._counts, **self._join.counts}
+
+    def skip(self, outlook: Outlook, start: int) -> int:
+        """The first row at which it makes an intent, the number of candles if at none; those before count.
+
+        `start` is the row behind the last intent: from there on a wish crosses the band only where it
+        changes. The rows before the warm-up must have no wish.
+        """
+        if self._intended is None:
+            return outlook.row_of_wish(start, 1)
+        found = len(outlook)
+        for index in range(bisect_left(outlook.rows, start), len(outlook.rows)):
+            if abs(self._allowed(outlook.shares[index]) - self._intended) > self._settings.no_trade_band:
+                found = outlook.rows[index]
+                break
+        if self._pause_candles is not None:
+            found = min(found, outlook.row_of_wish(start, self._pause_candles))
+            self._pause_candles -= outlook.wishes_between(start, found)
+        return found
 
     def decide(self, message: Message, now_ns: TimestampNs) -> Sequence[Message]:
         """Take one message.
@@ -155,16 +182,16 @@ class StrategyDesk:
         except (Exception, SystemExit) as error:
             self._counts["strategy_failures"] += 1
             raise OpenOutcryError(
-                f"strategy {self._strategy.name} failed on {candle.id}: {type(error).__name__}: {error}; "
+                f"strategy {self._name} failed on {candle.id}: {type(error).__name__}: {error}; "
                 "nothing was intended, repair the strategy"
             ) from error
 
     def _signal(self, wish: Exposure, candle: CandleClosed, classification: Classification | None) -> Signal:
         return Signal(
-            id=f"signal:{self._strategy.name}:{candle.id}",
+            id=f"signal:{self._name}:{candle.id}",
             cause_id=classification.id if classification is not None else candle.id,
             symbol=candle.symbol,
-            strategy=self._strategy.name,
+            strategy=self._name,
             exposure=wish.share,
             reason=wish.reason,
             at_ns=candle.close_ns,
@@ -189,7 +216,7 @@ class StrategyDesk:
         exposure = self._allowed(signal.exposure)
         change = abs(exposure - (self._intended or 0.0))
         self._intended, self._pause_candles = exposure, None
-        self._intent_id = f"intent:{self._strategy.name}:{candle.id}"
+        self._intent_id = f"intent:{self._name}:{candle.id}"
         self._counts["strategy_intents"] += 1
         return OrderIntent(
             id=self._intent_id,
@@ -221,4 +248,7 @@ def _checked_wish(wish: object) -> Exposure | None:
 
 def volatility_of(close: Prices) -> float:
     """The sample standard deviation of log returns per candle, of at least three closes."""
-    return float(np.std(np.diff(np.log(close)), ddof=1))
+    logs = np.log(close)
+    returns = logs[1:] - logs[:-1]
+    centred = returns - returns.sum() / len(returns)
+    return math.sqrt(centred @ centred / (len(returns) - 1))

@@ -5,10 +5,17 @@ from openoutcry.strategies.strategy import Candles, Exposure, Market, Shares, St
 
 
 class SmaCross(Strategy, frozen=True):
-    """Long while the mean of the last `fast` closes is above that of all `warmup` closes, else flat."""
+    """Long while the mean of the last `fast` closes is above that of all `warmup` closes, else flat.
+
+    It fails in a market without a trend, where each false cross costs a round trip.
+    """
 
     fast: Candles = 20
     warmup: Candles = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check("fast", self.fast < self.warmup, "must be below warmup")
 
     def observe(self, market: Market) -> Exposure | None:
         """Follow the trend."""

@@ -2,7 +2,7 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final
 
@@ -29,16 +29,20 @@ Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]  # a probability, or a pa
 class Exposure(msgspec.Struct, frozen=True):
     """What to hold, and why: -1 to 1 of what risk allows; below 0 is short, or nothing where that is barred.
 
+    `others` are shares of the other symbols that the strategy looks at, by symbol.
+
     Raises:
         InvalidInputError: the share is NaN or outside [-1, 1].
     """
 
     share: float
     reason: str
+    others: Mapping[str, float] = {}
 
     def __post_init__(self) -> None:
-        if not -1.0 <= self.share <= 1.0:  # NaN fails it too
-            raise InvalidInputError(f"an exposure of {self.share} cannot be held; give a share in [-1, 1]")
+        for share in (self.share, *self.others.values()):
+            if not -1.0 <= share <= 1.0:  # NaN fails it too
+                raise InvalidInputError(f"an exposure of {share} cannot be held; give a share in [-1, 1]")
 
 
 class Quotes(msgspec.Struct, frozen=True):
@@ -96,8 +100,9 @@ class Market:
 
     Prices are in ticks, volume in lots. `now_ns` is the market's time: the close of the newest candle, or the
     moment of a timer. Without the need for it `classification` and `book` are None, `features` and `others`
-    are empty. `position_lots` is shown to those that need the book only: what others want depends on the
-    market alone, so two runs over the same candles give the same signals.
+    are empty. `position_lots` and `mids` are shown to those that need the book only: what others want depends
+    on the market alone, so two runs over the same candles give the same signals. `mids` are the times in ns
+    and the mids in ticks of the last `warmup` decisions, this one's included.
     """
 
     symbol: str
@@ -107,6 +112,7 @@ class Market:
     features: Mapping[str, float] = field(default_factory=dict)
     book: Touch | None = None
     position_lots: int = 0
+    mids: Sequence[tuple[int, float]] = ()
     others: Mapping[str, CandleColumns] = field(default_factory=dict)  # by symbol, closed at the same moment
 
     @property
@@ -142,6 +148,15 @@ class Strategy(Parametrised, frozen=True):
         """How often a strategy that needs the book is asked, in ns of the market's time."""
         return 0
 
+    def check(self, name: str, holds: bool, rule: str) -> None:  # noqa: FBT001  a condition
+        """Say which rule between parameters is broken; for `__post_init__`.
+
+        Raises:
+            InvalidInputError: it does not hold.
+        """
+        if not holds:
+            raise InvalidInputError(f"{type(self).__name__}: {name} = {getattr(self, name)!r} {rule}")
+
     @abstractmethod
     def observe(self, market: Market) -> Wish | None:
         """Say what to hold now (see `hold`) or to quote, or None for no opinion: what is held then stays."""
@@ -155,13 +170,13 @@ class Strategy(Parametrised, frozen=True):
         """
         return None
 
-    def hold(self, share: float, reason: str) -> Exposure:
+    def hold(self, share: float, reason: str, others: Mapping[str, float] | None = None) -> Exposure:
         """Want to hold `share` of what risk allows, from -1 to 1, for a reason people can read.
 
         Raises:
             InvalidInputError: the share is NaN or outside [-1, 1].
         """
-        return Exposure(float(share), reason[:MAX_REASON_CHARS])
+        return Exposure(float(share), reason[:MAX_REASON_CHARS], others or {})
 
 
 def strategy_name(kind: type[Strategy]) -> str:

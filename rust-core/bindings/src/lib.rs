@@ -7,9 +7,11 @@ mod buffer;
 mod error;
 mod feed;
 mod halt;
+mod history;
 mod l3;
 mod matching;
 mod rows;
+mod simulation;
 mod slicing;
 mod synthetic;
 
@@ -30,9 +32,13 @@ mod _core {
     #[pymodule_export]
     use super::halt::HaltFlag;
     #[pymodule_export]
+    use super::history::{HistoryDecoder, LobsterHistory};
+    #[pymodule_export]
     use super::l3::L3Book;
     #[pymodule_export]
     use super::matching::SimulatedVenue;
+    #[pymodule_export]
+    use super::simulation::Simulator;
     #[pymodule_export]
     use super::slicing::{twap_schedule, vwap_schedule};
     #[pymodule_export]

@@ -117,7 +117,7 @@ pub(crate) fn parse_side(name: &str) -> Result<Side, Error> {
     }
 }
 
-fn parse_time_in_force(name: &str) -> Result<TimeInForce, Error> {
+pub(crate) fn parse_time_in_force(name: &str) -> Result<TimeInForce, Error> {
     let unknown = || Error::Order(format!("time_in_force is {name:?}; give GTC, IOC or FOK"));
     TimeInForce::parse(name).ok_or_else(unknown)
 }

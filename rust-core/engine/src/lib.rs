@@ -10,6 +10,7 @@ pub mod decode;
 mod digits;
 pub mod features;
 pub mod feed;
+pub mod history;
 pub mod matching;
 pub mod random;
 pub mod simulation;

@@ -73,6 +73,7 @@ fn a_linear_ledger_by_hand() {
         fees_atoms: 12_964_917,
         rebates_atoms: 1_545_000,
         funding_atoms: -2_759_611,
+        fills: 2,
         ..Totals::default()
     };
     assert_eq!(account.totals(), &expected);

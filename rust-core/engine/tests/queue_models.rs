@@ -14,7 +14,7 @@ mod replay;
 use std::path::PathBuf;
 
 use lobster_day::Day;
-use openoutcry_engine::simulation::queue::QueueModel;
+use openoutcry_engine::simulation::QueueModel;
 use phantom::{Fate, Meeting, Phantom};
 use replay::{End, Plan, RealOrder};
 

@@ -3,7 +3,7 @@
 from openoutcry.models.classifier import Classifier
 from openoutcry.plugins.hooks import hookimpl
 from openoutcry.strategies.strategy import Strategy
-from openoutcry_example_plugin.breakout import Breakout
+from openoutcry_example_plugin.new_high import NewHigh
 from openoutcry_example_plugin.one_buy_at_a_time import openoutcry_review_order
 from openoutcry_example_plugin.volume_surge import VolumeSurge
 
@@ -13,7 +13,7 @@ __all__ = ["openoutcry_classifiers", "openoutcry_review_order", "openoutcry_stra
 @hookimpl
 def openoutcry_strategies() -> dict[str, type[Strategy]]:
     """Our strategies by name."""
-    return {"breakout": Breakout}
+    return {"new-high": NewHigh}
 
 
 @hookimpl

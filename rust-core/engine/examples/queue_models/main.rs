@@ -1,7 +1,7 @@
 //! How well queue models tell when an order is filled: phantom orders in a day of LOBSTER's orders by id.
 //!
 //! `queue_models phantoms|orders MESSAGES BOOKS SEED COUNT FROM_NS TO_NS STAY_NS DEPTH_EVERY_NS [MODEL…]` writes
-//! rows of little-endian `i64` on stdout; `benches/queue_models` reads and judges them. A MODEL is `risk_averse`,
+//! rows of little-endian `i64` on stdout; `benches/queue_models` reads and judges them. A MODEL is `risk-averse`,
 //! `power:N`, `power2:N`, `power3:N`, `log` or `log2`; times are since midnight, and -1 is never.
 //!
 //! - `phantoms`: at, side (0 buy), depth, price, size, ahead, has left view; what filled it first (0 nothing, 1 its
@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use openoutcry_engine::simulation::queue::QueueModel;
+use openoutcry_engine::simulation::QueueModel;
 
 use lobster_day::Day;
 use phantom::{Fate, Meeting, Phantom};
@@ -88,17 +88,11 @@ fn plan(numbers: &[String]) -> Result<(Plan, Vec<QueueModel>), Box<dyn Error>> {
 }
 
 fn model(name: &str) -> Result<QueueModel, Box<dyn Error>> {
-    let (family, exponent) = name.split_once(':').unwrap_or((name, "nan"));
-    let exponent: f64 = exponent.parse()?;
-    match (family, exponent > 0.0) {
-        ("risk_averse", false) => Ok(QueueModel::RiskAverse),
-        ("log", false) => Ok(QueueModel::Log),
-        ("log2", false) => Ok(QueueModel::Log2),
-        ("power", true) => Ok(QueueModel::Power(exponent)),
-        ("power2", true) => Ok(QueueModel::Power2(exponent)),
-        ("power3", true) => Ok(QueueModel::Power3(exponent)),
-        _ => Err(format!("{name} is no queue model").into()),
-    }
+    let (family, exponent) = match name.split_once(':') {
+        Some((family, exponent)) => (family, Some(exponent.parse()?)),
+        None => (name, None),
+    };
+    Ok(QueueModel::parse(family, exponent)?)
 }
 
 fn phantom_row(phantom: &Phantom) -> Vec<i64> {

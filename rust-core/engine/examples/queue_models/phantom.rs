@@ -2,10 +2,13 @@
 //! believes it was.
 
 use openoutcry_engine::decode::lobster::{Kind, Message};
-use openoutcry_engine::simulation::queue::{QueueModel, QueuePosition};
-use openoutcry_engine::units::Side;
+use openoutcry_engine::simulation::{QueueModel, QueuePosition};
+use openoutcry_engine::units::{Side, SizeLots};
 
 use super::lobster_day::is_better;
+
+/// A lot in units of what is traded: shares.
+const SHARE: f64 = 1.0;
 
 /// What has come of an order; times since midnight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,7 +102,6 @@ pub struct Phantom {
 impl Phantom {
     /// A phantom behind all that stands at its price.
     pub fn new(place: Place, models: &[QueueModel]) -> Self {
-        let position = |model: &QueueModel| model.new_order(place.ahead);
         Self {
             place,
             truth: Fate::default(),
@@ -107,13 +109,13 @@ impl Phantom {
             touched: None,
             believed: vec![Fate::default(); models.len()],
             has_left_view: false,
-            positions: models.iter().map(position).collect(),
+            positions: vec![QueuePosition::behind(SizeLots(place.ahead)); models.len()],
             level: place.ahead,
         }
     }
 
     /// A message of the other side or a trade; `is_behind` says that the order it is about came after the phantom.
-    pub fn on_message(&mut self, message: &Message, is_behind: bool, models: &[QueueModel]) {
+    pub fn on_message(&mut self, message: &Message, is_behind: bool) {
         let Place {
             side, price, size, ..
         } = self.place;
@@ -129,11 +131,9 @@ impl Phantom {
             self.truth.fill(at_ns, shares, size);
             self.cause.get_or_insert(meeting);
         }
-        let places = self.positions.iter_mut().zip(&mut self.believed);
-        for (model, (position, fate)) in models.iter().zip(places) {
+        for (position, fate) in self.positions.iter_mut().zip(&mut self.believed) {
             let filled = if meeting == Meeting::AtPrice {
-                model.on_trade(position, shares);
-                model.filled_lots(position)
+                position.on_trade(shares, shares)
             } else {
                 shares
             };
@@ -150,7 +150,7 @@ impl Phantom {
         let previous = std::mem::replace(&mut self.level, shares);
         if previous != shares {
             for (model, position) in models.iter().zip(&mut self.positions) {
-                model.on_level(position, previous, shares);
+                position.on_level(*model, SHARE, previous, shares);
             }
         }
     }

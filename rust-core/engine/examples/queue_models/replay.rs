@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use openoutcry_engine::decode::lobster::{Kind, Message};
 use openoutcry_engine::random::Random;
-use openoutcry_engine::simulation::queue::QueueModel;
+use openoutcry_engine::simulation::QueueModel;
 use openoutcry_engine::units::Side;
 
 use super::lobster_day::{Book, Day};
@@ -124,7 +124,7 @@ pub fn phantoms(day: &Day, plan: &Plan, models: &[QueueModel]) -> Vec<Phantom> {
         done.extend(active.extract_if(.., over));
         for (since, phantom) in &mut active {
             let is_behind = arrivals.is_behind(message, *since);
-            phantom.on_message(message, is_behind, models);
+            phantom.on_message(message, is_behind);
         }
         if plan.depth_every_ns == 0 {
             tell(&mut active, Some(book), models);

@@ -85,6 +85,14 @@ impl L2Book {
         best.map(|(key, lots)| level(side, key, lots))
     }
 
+    /// True if a price of a side is at or beyond the other side's best.
+    #[inline]
+    pub fn reaches_other(&self, side: Side, price: PriceTicks) -> bool {
+        // The keys of the sides have opposite signs, so that it takes no branch by side.
+        let other = self.side(side.opposite()).best_key();
+        key(side, price).saturating_add(other) >= 0
+    }
+
     /// The best bid and the best ask, or None if a side is empty.
     #[inline]
     pub fn top(&self) -> Option<(Level, Level)> {

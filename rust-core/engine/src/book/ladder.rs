@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 const BLOCK_SLOTS: usize = u64::BITS as usize;
 
+/// Below every key that a price gives, so that the sum with any of them is negative.
+const NO_KEY: i64 = i64::MIN / 2;
+
 /// As many neighbouring slots as a word has bits.
 #[derive(Debug, Clone)]
 struct Block {
@@ -68,6 +71,16 @@ impl Ladder {
     #[inline]
     pub(super) fn best(&self) -> Option<(i64, i64)> {
         self.level(self.best_end.wrapping_sub(1))
+    }
+
+    /// The key of the best level, which costs no look at its size; so low that no key reaches it if there is none.
+    #[inline]
+    pub(super) fn best_key(&self) -> i64 {
+        if self.best_end == 0 {
+            NO_KEY
+        } else {
+            self.base.wrapping_add(self.best_end as i64 - 1)
+        }
     }
 
     #[inline]

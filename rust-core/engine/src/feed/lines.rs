@@ -4,7 +4,7 @@ use crate::decode::DecodeError;
 use crate::units::TimestampNs;
 
 /// Lines without their ends.
-pub(super) struct LineSplit<'a>(pub(super) &'a [u8]);
+pub(crate) struct LineSplit<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for LineSplit<'a> {
     type Item = &'a [u8];

@@ -8,7 +8,7 @@ mod violations;
 
 use std::collections::VecDeque;
 
-use self::lines::LineSplit;
+pub(crate) use self::lines::LineSplit;
 pub use self::lines::split_line;
 use self::market::Market;
 pub use self::settings::{
@@ -25,7 +25,7 @@ use crate::decode::{binance, bitstamp, bybit, coinbase, kraken, okx};
 use crate::features::book::{BookFeatures, TopLevels};
 use crate::features::vector::FEATURE_COUNT;
 use crate::tape::TradeOutcome;
-use crate::units::TimestampNs;
+use crate::units::{Step, TimestampNs};
 
 /// Most alerts that wait to be taken; beyond it the oldest are forgotten.
 pub const MAX_WAITING_ALERTS: usize = 4_096;
@@ -99,10 +99,14 @@ pub struct MarketFeed {
 
 /// How frames are read. Binance's hold one event, and the book's beginning comes from elsewhere.
 #[derive(Debug, Clone)]
-enum Wire {
+pub(crate) enum Wire {
+    /// Binance's.
     Binance(binance::Decoder),
+    /// Any other venue's, whose frames may hold several events.
     Venue {
+        /// Reads a frame.
         decoder: VenueDecoder,
+        /// What the frame said.
         message: Message,
     },
 }
@@ -115,7 +119,13 @@ impl MarketFeed {
     pub fn new(settings: &FeedSettings) -> Result<Self, SettingsError> {
         settings.check()?;
         Ok(Self {
-            wire: Wire::new(settings),
+            wire: Wire::of(
+                settings.venue,
+                &settings.symbol,
+                settings.price_tick,
+                settings.size_step,
+                settings.depth,
+            ),
             market: Market::new(settings)?,
         })
     }
@@ -394,9 +404,15 @@ impl MarketFeed {
 }
 
 impl Wire {
-    fn new(settings: &FeedSettings) -> Self {
-        let (symbol, tick, step) = (&settings.symbol, settings.price_tick, settings.size_step);
-        let decoder = match settings.venue {
+    /// The reader of one instrument's frames; `depth` is the number of levels a side that were subscribed.
+    pub(crate) fn of(
+        venue: Venue,
+        symbol: &str,
+        tick: Step,
+        step: Step,
+        depth: Option<usize>,
+    ) -> Self {
+        let decoder = match venue {
             Venue::Binance(product) => {
                 return Self::Binance(binance::Decoder::new(product, symbol, tick, step));
             }
@@ -404,7 +420,7 @@ impl Wire {
             Venue::Bybit => VenueDecoder::Bybit(bybit::Decoder::new(symbol, tick, step)),
             Venue::Coinbase => VenueDecoder::Coinbase(coinbase::Decoder::new(symbol, tick, step)),
             Venue::Kraken => {
-                let depth = settings.depth.unwrap_or(kraken::DEFAULT_DEPTH);
+                let depth = depth.unwrap_or(kraken::DEFAULT_DEPTH);
                 VenueDecoder::Kraken(kraken::Decoder::new(symbol, tick, step, depth))
             }
             Venue::Okx => VenueDecoder::Okx(okx::Decoder::new(symbol, tick, step)),

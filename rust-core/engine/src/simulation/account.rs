@@ -8,8 +8,8 @@
 //! is that amount *divided* by the price, and hardly ever a whole atom. Each fill is booked rounded against us, and
 //! so is equity: it is less than one atom a fill, and one for the valuation, below the exact one, never above.
 
-use super::fees::FeeSchedule;
-use super::{AccountError, MAX_RATE, RATE_ONE, divide_down, divide_up};
+use super::amounts::{AccountError, MAX_RATE, RATE_ONE, divide_down, divide_up};
+use super::fees::{FeeAsset, FeeRates, FeeSchedule};
 use crate::units::{PriceTicks, Side, SizeLots, TimestampNs};
 
 /// How a lot at a price becomes an amount.
@@ -76,6 +76,8 @@ pub struct Totals {
     pub base_rebates_atoms: i128,
     /// Funding paid less received.
     pub funding_atoms: i128,
+    /// How many fills were booked.
+    pub fills: u64,
 }
 
 /// An account with its contract and its fees.
@@ -136,6 +138,41 @@ impl Account {
         })
     }
 
+    /// A linear account without cash, whose rates (maker, taker) never change. A tick of the price and a lot are
+    /// given in atoms of quote and of base.
+    ///
+    /// # Errors
+    /// A tick or a lot is not positive, their product is no whole atom, or a rate is beyond ±100 %.
+    pub fn linear(
+        tick_atoms: i64,
+        lot_atoms: i64,
+        (maker, taker): (i64, i64),
+    ) -> Result<Self, AccountError> {
+        for (what, value) in [("price_tick", tick_atoms), ("size_step", lot_atoms)] {
+            if value < 1 {
+                return Err(AccountError::Unit { what, value });
+            }
+        }
+        let product = i128::from(tick_atoms) * i128::from(lot_atoms);
+        let one = i128::from(RATE_ONE);
+        if product % one != 0 {
+            return Err(AccountError::TooFine {
+                tick_atoms,
+                lot_atoms,
+            });
+        }
+        let atoms_per_tick_lot =
+            i64::try_from(product / one).map_err(|_| AccountError::Overflow("a tick of a lot"))?;
+        let fees = FeeSchedule::flat(FeeRates { maker, taker }, FeeAsset::Settlement)?;
+        Self::new(Contract::Linear { atoms_per_tick_lot }, fees, 0)
+    }
+
+    /// Lots held; below zero is short.
+    #[inline]
+    pub fn position_lots(&self) -> i64 {
+        self.totals.position_lots
+    }
+
     /// What has been booked.
     #[inline]
     pub fn totals(&self) -> &Totals {
@@ -175,6 +212,7 @@ impl Account {
         let rate = self.fees.rate(fill.at, value.down()?, fill.is_maker)?;
         let atoms = charged.rated(rate)?;
         next.charge(atoms, is_base)?;
+        next.fills += 1;
         self.totals = next;
         Ok(Charge { atoms, is_base })
     }

@@ -6,7 +6,7 @@
 //! The tier of a UTC day is that of the notional traded in the 30 whole days before it; what is traded today
 //! counts from midnight. That is how Binance sets its levels (its fee schedule: "evaluated daily at 00:00 UTC").
 
-use super::{AccountError, MAX_RATE, rated};
+use super::amounts::{AccountError, MAX_RATE, rated};
 use crate::units::{NS_PER_S, Side, TimestampNs};
 
 /// Days that count for a tier.

@@ -4,7 +4,7 @@
 //! is rounded to a whole atom against us ([`super::account::Account::pay_funding`]). What is held when the moment
 //! comes counts; a caller applies what is due before the events of the same time.
 
-use super::{AccountError, MAX_RATE};
+use super::amounts::{AccountError, MAX_RATE};
 use crate::units::TimestampNs;
 
 /// One moment at which funding is paid.

@@ -1,105 +1,166 @@
-//! What a simulated account owns, owes and pays: exact to the atom, without a clock.
+//! A backtest over recorded events: what the trader saw and when, and what the venue made of his orders.
 //!
-//! Amounts are *atoms*, 10^-8 of an asset, in `i128`; rates are whole 10^-8 too. Nothing here overflows in silence
-//! or panics: what does not fit is an error, and an operation that fails has changed nothing.
+//! Each instrument has two books out of the same rows: the venue's, by the time at which the venue did it, and
+//! the trader's, by the time at which he saw it. Orders and reports travel between them with a latency. The
+//! trader is woken for what he waits for, always after everything of that moment, and acts then; between two
+//! wakes nothing but this code runs.
+//!
+//! - **Order of events.** Of one moment the data comes first, then the messages; of several instruments the one
+//!   that was added first. That is hftbacktest's order (`backtest/evs.rs`).
+//! - **Fills, whole** ([`FillMode::Whole`]): hftbacktest's exchange without partial fills. A resting order is
+//!   filled whole when the other side's best reaches it, when a trade is through its price, or when trades at
+//!   its price have eaten what [`QueueModel`] has before it. What takes is filled whole at the best price.
+//! - **Fills, partial** ([`FillMode::Partial`]): the rules of [`crate::matching`]. All our fills of one trade
+//!   together are no more than it; what takes walks the visible levels, and what it took stays gone until the
+//!   data shows another size there; an order does not meet its owner's, its rest expires.
+//! - **Ends.** The run is over when the data is at its end and no message is on its way. A timer after that does
+//!   not wake.
+//!
+//! The recording does not react to us; [`impact`] says what our size would cost, and nothing applies it by itself.
 
 pub mod account;
+mod amounts;
+mod book;
+mod exchange;
 pub mod fees;
 pub mod funding;
 pub mod impact;
-pub mod queue;
+mod latency;
+mod local;
+mod market;
+pub mod market_maker;
+mod order;
+mod queue;
+mod resting;
+mod run;
+mod stream;
+mod taken;
+mod wake;
 
-/// A rate of one (100 %): rates are whole 10^-8, so that 0.0001 basis points is 1.
-pub const RATE_ONE: i64 = 100_000_000;
-/// No fee and no funding rate is beyond ±100 %.
-pub const MAX_RATE: i64 = RATE_ONE;
+pub use account::Account;
+pub use amounts::{AccountError, MAX_RATE, RATE_ONE};
+pub use exchange::VenueRules;
+pub use latency::{LatencyRow, MAX_LATENCY_NS, OrderLatency};
+pub use local::{OwnFill, OwnOrder};
+pub use order::{OrderRequest, Refusal, Report, ReportKind};
+pub use queue::{QueueModel, QueuePosition};
+pub use resting::FillMode;
+pub use run::{InstrumentSettings, Quote, Quotes, Simulation, Step};
+pub use stream::MAX_TIME_NS;
+pub use wake::{Touch, Wake, Watch, reason};
 
-/// Why an amount cannot be booked. Nothing has changed.
+use crate::candle::{CandleError, CandleRuleError};
+
+/// `exchange_ns, local_ns, kind, price_ticks, size_lots, order_id`. The kind is a code, and 256 more for asks and
+/// sellers. Codes: 1 and 4 set a level, 2 a trade (the side is the taker's), 3 clears a side down to a price, or
+/// all of it (0), 5 the best level of a side, 6 its only one; by order 10 adds, 11 cancels, 12 modifies, and 13
+/// tells that an order was filled, of which the next row tells what is left; 0 is padding.
+pub type Row = [i64; 6];
+/// `at_ns, bid_ticks, ask_ticks, bid_lots, ask_lots`.
+pub type QuoteRow = [i64; 5];
+
+/// Most fills that wait to be taken.
+pub const MAX_WAITING_FILLS: usize = 1 << 24;
+/// Most instruments in a run.
+pub const MAX_INSTRUMENTS: usize = 1_024;
+
+/// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AccountError {
-    /// An amount does not fit; prices, sizes or the contract's value are far beyond any market's.
+pub enum RowProblem {
+    /// Not a code.
     #[error(
-        "{0} overflows; check the instrument's tick, lot and contract value, and the data's prices and sizes"
+        "kind {0} is unknown; use a code of 1 to 6 or 10 to 13, and 256 more for asks and sellers"
     )]
-    Overflow(&'static str),
-    /// A price that no value can be computed with.
-    #[error("price_ticks is {0}; {1} needs a positive one")]
-    Price(i64, &'static str),
-    /// A fill without size.
-    #[error("size_lots is {0}; a fill's must be positive")]
-    Size(i64),
-    /// A unit of the contract that is not positive.
-    #[error("{what} is {value}; it must be positive")]
-    Unit {
+    Kind(i64),
+    /// A level in a history by order.
+    #[error("code {0} is of a level, but the instrument's history is by order; say by_order=False")]
+    Level(EventCode),
+    /// An order in a history by level.
+    #[error("code {0} is of an order, but the instrument's history is by level; say by_order=True")]
+    Order(EventCode),
+    /// Time goes back.
+    #[error(
+        "{0} is {1}, before {2} of an earlier row; sort the rows by time, and make both times ascend"
+    )]
+    Back(&'static str, i64, i64),
+    /// A number that no market has.
+    #[error(
+        "a number is out of range; prices are 1 to 2^56 ticks, sizes 0 to 2^56 lots, times 0 to 2^62 ns"
+    )]
+    Range,
+}
+
+/// A row's kind without its side.
+pub type EventCode = i64;
+
+/// A row that cannot be taken. None of those that came with it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("row {row}: {problem}")]
+pub struct RowError {
+    /// Its number in the instrument's history, from 0.
+    pub row: u64,
+    /// What is wrong.
+    pub problem: RowProblem,
+}
+
+/// Why something cannot be done.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SimulationError {
+    /// A setting without sense.
+    #[error("{name} {what}")]
+    Setting {
         /// Which.
-        what: &'static str,
-        /// What was given.
-        value: i64,
+        name: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
     },
-    /// A rate beyond ±[`MAX_RATE`].
-    #[error("{what} is {rate} (10^-8); it must be within ±{MAX_RATE}, which is 100 %")]
-    Rate {
-        /// Which.
-        what: &'static str,
-        /// What was given.
-        rate: i64,
-    },
-    /// Tiers that do not begin at zero or do not rise.
+    /// An instrument that was not added.
+    #[error("there is no instrument {0}; add_instrument returns the numbers that there are")]
+    NoInstrument(usize),
+    /// The run has begun.
+    #[error("{0} is for before the run; it has begun")]
+    Begun(&'static str),
+    /// The run has not begun.
+    #[error("the market's time is not known yet; call advance first")]
+    NotBegun,
+    /// An order that no venue takes.
+    #[error("an order's {0}")]
+    Order(&'static str),
+    /// No such order.
     #[error(
-        "fee tier {0} does not begin above the one before it; the first begins at 0, the others rise"
+        "order {0} is not open: it is filled, cancelled, expired or rejected, or was never sent"
     )]
-    Tiers(usize),
-    /// A fee in an asset that the account does not hold.
-    #[error(
-        "a contract's fee is paid in the asset that it is settled in; only spot can pay in base"
-    )]
-    FeeAsset,
-    /// Time has gone back.
-    #[error("{what}: {at_ns} ns comes after {before_ns} ns; give them in order of time")]
-    Backward {
-        /// Of what.
-        what: &'static str,
-        /// The moment that came too late.
-        at_ns: i64,
-        /// The one before it.
-        before_ns: i64,
-    },
-    /// Funding of what has none.
-    #[error(
-        "spot pays no funding; leave the schedule out, or say that the instrument is a contract"
-    )]
-    NoFunding,
+    NotOpen(i64),
+    /// A fill cannot be booked, or an account cannot be made.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// Nobody takes the fills.
+    #[error("{MAX_WAITING_FILLS} fills wait; take them")]
+    FillsNotTaken,
+    /// A candle cannot be made.
+    #[error(transparent)]
+    Candle(#[from] CandleError),
+    /// A candle's interval.
+    #[error(transparent)]
+    CandleRule(#[from] CandleRuleError),
 }
 
-/// `amount · rate / 10^8`, rounded up: a cost is rounded against us, and so is a gain, which is negative.
-fn rated(amount: i128, rate: i64) -> Option<i128> {
-    divide_up(amount.checked_mul(i128::from(rate))?, i128::from(RATE_ONE))
+impl SimulationError {
+    fn setting(name: &'static str, what: String) -> Self {
+        Self::Setting { name, what }
+    }
 }
 
-/// The quotient, rounded towards +∞; None for a divisor that is not positive.
-fn divide_up(dividend: i128, divisor: i128) -> Option<i128> {
-    let down = divide_down(dividend, divisor)?;
-    down.checked_add(i128::from(dividend.checked_rem(divisor)? != 0))
+/// Why the run stands.
+#[derive(Debug)]
+enum Stop {
+    /// An instrument's rows are used up.
+    Starved(usize),
+    Failed(SimulationError),
 }
 
-/// The quotient, rounded towards -∞; None for a divisor that is not positive.
-fn divide_down(dividend: i128, divisor: i128) -> Option<i128> {
-    (divisor > 0)
-        .then(|| dividend.checked_div_euclid(divisor))
-        .flatten()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotients_are_rounded_as_their_names_say() {
-        for (dividend, down, up) in [(7, 3, 4), (-7, -4, -3), (6, 3, 3), (-6, -3, -3), (0, 0, 0)] {
-            assert_eq!(divide_down(dividend, 2), Some(down));
-            assert_eq!(divide_up(dividend, 2), Some(up));
-        }
-        assert_eq!((divide_down(1, 0), divide_up(1, -1)), (None, None));
-        assert_eq!(rated(i128::MAX, 2), None);
+impl From<SimulationError> for Stop {
+    fn from(error: SimulationError) -> Self {
+        Self::Failed(error)
     }
 }

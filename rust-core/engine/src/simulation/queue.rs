@@ -1,215 +1,207 @@
-//! Where an order stands in its queue, as far as the level's size and the trades tell: an estimate.
+//! How far an order has come in the queue of its price: models for data by price level.
 //!
-//! Who does not see orders by id sees a level shrink without a trade, and has to guess whether somebody before or
-//! behind has gone. The models are hftbacktest's (`backtest/models/queue.rs`, MIT), after Rigtorp, "Estimating order
-//! queue position" (2013): a shrinking level takes the share `p` from behind and `1 - p` from before, and `p` is a
-//! function of the sizes before and behind. Trades always take from before.
+//! Trades at the price eat the queue from its front. When a level shrinks without one, somebody cancelled, and
+//! nobody knows where he stood: before us or behind us. The models answer that. They are those of hftbacktest
+//! 2.4 (`queue.rs`), number by number, after Rigtorp, "Estimating Order Queue Position" (2013).
 //!
-//! Two things are not as there: a cancellation brings an order to the front at most, not beyond it (there the
-//! next trade would fill more than was traded), and a share that is no number (there, of a negative `front`, it
-//! sends the order to the back again) takes all from behind.
-//!
-//! Estimates are in floating point, as there; `powf` and `ln` may differ in the last bit between machines.
+//! Positions are floats, as the models estimate; only whole lots of them are ever filled.
 
-/// The share of a shrinking level that is taken from behind, by the sizes `front` and `back` of the order.
+use super::SimulationError;
+use crate::units::SizeLots;
+
+/// Whose orders a shrinking level has lost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum QueueModel {
-    /// All of it, as long as that much stands behind: only trades move the order forward.
+    /// Those behind ours: only trades move an order forward. The most cautious.
     RiskAverse,
-    /// `back^n / (back^n + front^n)`.
+    /// Behind with probability `b^n / (b^n + f^n)`, f lots before and b behind ours.
     Power(f64),
-    /// `back^n / (back + front)^n`.
+    /// `b^n / (b + f)^n`.
     Power2(f64),
-    /// `1 - (front / (front + back))^n`.
+    /// `1 - (f / (f + b))^n`.
     Power3(f64),
-    /// `ln(1 + back) / (ln(1 + back) + ln(1 + front))`.
+    /// `ln(1 + b) / (ln(1 + b) + ln(1 + f))`, f and b in units of the asset.
     Log,
-    /// `ln(1 + back) / ln(1 + back + front)`.
+    /// `ln(1 + b) / ln(1 + b + f)`.
     Log2,
+    /// Nothing to estimate: the data has every order, and the queue is first come, first served.
+    Fifo,
 }
 
-/// What is known of one order's place at its price.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+impl QueueModel {
+    /// Reads `risk-averse`, `power`, `power2`, `power3` (which need `exponent`), `log`, `log2` or `fifo`.
+    ///
+    /// # Errors
+    /// The name is unknown, or the exponent is missing, of no use or not positive.
+    pub fn parse(name: &str, exponent: Option<f64>) -> Result<Self, SimulationError> {
+        let power = |model: fn(f64) -> Self| match exponent {
+            Some(exponent) if exponent > 0.0 && exponent.is_finite() => Ok(model(exponent)),
+            _ => Err(SimulationError::setting(
+                "queue_exponent",
+                format!("is {exponent:?}; queue model {name} needs a positive number, such as 2.0"),
+            )),
+        };
+        let plain = |model| match exponent {
+            None => Ok(model),
+            Some(_) => Err(SimulationError::setting(
+                "queue_exponent",
+                format!("is of no use to queue model {name}; leave it out"),
+            )),
+        };
+        match name {
+            "risk-averse" => plain(Self::RiskAverse),
+            "power" => power(Self::Power),
+            "power2" => power(Self::Power2),
+            "power3" => power(Self::Power3),
+            "log" => plain(Self::Log),
+            "log2" => plain(Self::Log2),
+            "fifo" => plain(Self::Fifo),
+            _ => Err(SimulationError::setting(
+                "queue_model",
+                format!("is {name:?}; use risk-averse, power, power2, power3, log, log2 or fifo"),
+            )),
+        }
+    }
+
+    /// The probability that what left the queue stood behind an order. `lot` is a lot in units of the asset.
+    fn probability_behind(self, front: f64, back: f64, lot: f64) -> f64 {
+        let log = |lots: f64| (1.0 + lots * lot).ln();
+        match self {
+            Self::RiskAverse | Self::Fifo => 1.0,
+            Self::Power(n) => power(back, n) / (power(back, n) + power(front, n)),
+            Self::Power2(n) => power(back, n) / power(back + front, n),
+            Self::Power3(n) => 1.0 - power(front / (front + back), n),
+            Self::Log => log(back) / (log(back) + log(front)),
+            Self::Log2 => log(back) / log(back + front),
+        }
+    }
+}
+
+/// `x^n`; the common exponent without the library's logarithm.
+fn power(x: f64, n: f64) -> f64 {
+    if n.to_bits() == 2.0_f64.to_bits() {
+        x * x
+    } else {
+        x.powf(n)
+    }
+}
+
+/// What stands before an order at its price.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QueuePosition {
-    /// Lots before it; negative is what trades have brought to it.
     front: f64,
-    /// Lots traded since the level's size was told: its next change contains them.
+    /// Lots traded since the level was last told: its next change is theirs first.
     traded: f64,
 }
 
 impl QueuePosition {
-    /// Lots estimated to stand before the order.
-    pub fn front_lots(&self) -> f64 {
-        self.front.max(0.0)
-    }
-}
-
-impl QueueModel {
-    /// The place of an order that joins a level of so many lots: behind all of them.
-    #[inline]
-    #[must_use]
-    pub fn new_order(&self, level_lots: i64) -> QueuePosition {
-        QueuePosition {
-            front: level_lots as f64,
+    /// The position of an order that comes to a level of this size.
+    pub fn behind(level: SizeLots) -> Self {
+        Self {
+            front: level.0 as f64,
             traded: 0.0,
         }
     }
 
-    /// A trade at the order's price. The level's new size, without it, is told afterwards.
-    #[inline]
-    pub fn on_trade(&self, position: &mut QueuePosition, lots: i64) {
-        position.front -= lots as f64;
-        position.traded += lots as f64;
+    /// The lots before it.
+    pub fn ahead(&self) -> f64 {
+        self.front
     }
 
-    /// The level's size has become `new` lots, from `previous`.
-    #[inline]
-    pub fn on_level(&self, position: &mut QueuePosition, previous: i64, new: i64) {
-        let (previous, new) = (previous as f64, new as f64);
-        let gone = previous - new - std::mem::take(&mut position.traded);
-        let front = position.front;
-        position.front = front.min(new);
-        if gone < 0.0 || front <= 0.0 || matches!(self, Self::RiskAverse) {
+    /// `reaching` lots of a trade at its price come to its queue; `traded` lots of the level are gone by it.
+    /// Returns how many reach the order itself.
+    pub fn on_trade(&mut self, reaching: i64, traded: i64) -> i64 {
+        self.front -= reaching as f64;
+        self.traded += traded as f64;
+        let reached = (-self.front).round() as i64;
+        if reached > 0 {
+            self.front = 0.0;
+        }
+        reached.max(0)
+    }
+
+    /// The level is another size: `after` lots, from `before`. `lot` is a lot in units of the asset.
+    pub fn on_level(&mut self, model: QueueModel, lot: f64, before: i64, after: i64) {
+        let (before, after) = (before as f64, after as f64);
+        if model == QueueModel::RiskAverse {
+            self.front = self.front.min(after);
             return;
         }
-        let back = previous - front;
-        let share = self.share_behind(front, back);
-        let from_behind = share * gone;
-        // What is not there behind has gone before the order after all.
-        let estimate = front - (1.0 - share) * gone + (back - from_behind).min(0.0);
-        position.front = estimate.max(0.0).min(new);
-    }
-
-    /// Lots that trades have brought to the order since it was asked last; the order is filled by no more than
-    /// its size of them.
-    #[inline]
-    pub fn filled_lots(&self, position: &mut QueuePosition) -> i64 {
-        let lots = (-position.front).round() as i64;
-        if lots <= 0 {
-            return 0;
+        let shrunk = before - after - self.traded;
+        self.traded = 0.0;
+        if shrunk < 0.0 {
+            self.front = self.front.min(after);
+            return;
         }
-        position.front = 0.0;
-        lots
+        let (front, back) = (self.front, before - self.front);
+        let mut behind = model.probability_behind(front, back, lot);
+        if behind.is_infinite() {
+            behind = 1.0;
+        }
+        let estimate = front - (1.0 - behind) * shrunk + (back - behind * shrunk).min(0.0);
+        self.front = estimate.min(after);
     }
 
-    #[inline]
-    fn share_behind(&self, front: f64, back: f64) -> f64 {
-        let log = |lots: f64| (1.0 + lots).ln();
-        let share = match *self {
-            Self::RiskAverse => 1.0,
-            Self::Power(n) => back.powf(n) / (back.powf(n) + front.powf(n)),
-            Self::Power2(n) => back.powf(n) / (back + front).powf(n),
-            Self::Power3(n) => 1.0 - (front / (front + back)).powf(n),
-            Self::Log => log(back) / (log(back) + log(front)),
-            Self::Log2 => log(back) / log(back + front),
-        };
-        if share.is_finite() { share } else { 1.0 }
+    /// Lots before it have left, by data that has every order.
+    pub(super) fn advance(&mut self, lots: i64) {
+        self.front = (self.front - lots as f64).max(0.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     const MODELS: [QueueModel; 6] = [
         QueueModel::RiskAverse,
-        QueueModel::Power(2.0),
-        QueueModel::Power2(1.0),
+        QueueModel::Power(3.0),
+        QueueModel::Power2(2.0),
         QueueModel::Power3(3.0),
         QueueModel::Log,
         QueueModel::Log2,
     ];
 
-    /// 60 lots ahead, 40 come behind, then 20 of the 100 are cancelled.
-    fn front_after_a_cancellation(model: QueueModel) -> f64 {
-        let mut position = model.new_order(60);
-        model.on_level(&mut position, 60, 100);
-        model.on_level(&mut position, 100, 80);
-        position.front_lots()
-    }
-
     #[test]
     fn a_cancellation_is_shared_as_the_formulas_say() {
+        // 60 lots ahead, 40 come behind, then 20 of the 100 are cancelled.
         let expected = [
             60.0,
-            60.0 - 20.0 * (3_600.0 / 5_200.0),
-            60.0 - 20.0 * 0.6,
-            60.0 - 20.0 * 0.6_f64.powi(3),
+            60.0 - 20.0 * (216_000.0 / 280_000.0),
+            60.0 - 20.0 * (1.0 - 0.16),
+            60.0 - 20.0 * 0.216,
             60.0 - 20.0 * (61_f64.ln() / (41_f64.ln() + 61_f64.ln())),
             60.0 - 20.0 * (1.0 - 41_f64.ln() / 101_f64.ln()),
         ];
         for (model, expected) in MODELS.into_iter().zip(expected) {
-            let front = front_after_a_cancellation(model);
-            assert!((front - expected).abs() < 1e-9, "{model:?}: {front}");
+            let mut position = QueuePosition::behind(SizeLots(60));
+            position.on_level(model, 1.0, 60, 100);
+            position.on_level(model, 1.0, 100, 80);
+            let ahead = position.ahead();
+            assert!((ahead - expected).abs() < 1e-9, "{model:?}: {ahead}");
         }
     }
 
     #[test]
     fn a_trade_moves_forward_once_although_the_level_shrinks_by_it_too() {
         for model in MODELS {
-            let mut position = model.new_order(60);
-            model.on_level(&mut position, 60, 100);
-            model.on_trade(&mut position, 25);
-            model.on_level(&mut position, 100, 75);
-            assert!((position.front_lots() - 35.0).abs() < 1e-9, "{model:?}");
-            assert_eq!(model.filled_lots(&mut position), 0);
-            model.on_trade(&mut position, 45);
-            assert_eq!(model.filled_lots(&mut position), 10, "{model:?}");
-            assert_eq!(model.filled_lots(&mut position), 0, "asked twice");
-            model.on_level(&mut position, 75, 30);
-            model.on_trade(&mut position, 5);
-            assert_eq!(model.filled_lots(&mut position), 5, "{model:?}");
+            let mut position = QueuePosition::behind(SizeLots(60));
+            position.on_level(model, 1.0, 60, 100);
+            assert_eq!(position.on_trade(25, 25), 0);
+            position.on_level(model, 1.0, 100, 75);
+            assert!((position.ahead() - 35.0).abs() < 1e-9, "{model:?}");
+            assert_eq!(position.on_trade(45, 45), 10, "{model:?}");
+            position.on_level(model, 1.0, 75, 30);
+            assert_eq!(position.on_trade(5, 5), 5, "{model:?}");
         }
     }
 
     #[test]
     fn no_more_can_leave_from_behind_than_stands_there() {
         for model in MODELS {
-            let mut position = model.new_order(60);
-            model.on_level(&mut position, 60, 61);
-            model.on_level(&mut position, 61, 10);
-            assert!(position.front_lots() <= 10.0, "{model:?}");
-        }
-    }
-
-    proptest! {
-        /// Whatever is told: what stands before is no more than the level, and never grows.
-        #[test]
-        fn the_front_is_within_the_level(
-            start in 0_i64..500,
-            steps in prop::collection::vec((0_u8..3, 0_i64..400), 1..60),
-            n in 0.1_f64..8.0,
-        ) {
-            let models = [
-                QueueModel::RiskAverse,
-                QueueModel::Power(n),
-                QueueModel::Power2(n),
-                QueueModel::Power3(n),
-                QueueModel::Log,
-                QueueModel::Log2,
-            ];
-            for model in models {
-                let (mut position, mut level) = (model.new_order(start), start);
-                for (kind, lots) in &steps {
-                    let before = position.front_lots();
-                    let previous = level;
-                    match kind {
-                        0 => level += lots,
-                        1 => level -= *lots.min(&level),
-                        _ => {
-                            let traded = *lots.min(&level);
-                            model.on_trade(&mut position, traded);
-                            model.filled_lots(&mut position);
-                            level -= traded;
-                        }
-                    }
-                    model.on_level(&mut position, previous, level);
-                    prop_assert!(position.front_lots() <= level as f64, "{:?}", model);
-                    prop_assert!(position.front_lots() <= before + 1e-9, "{:?}", model);
-                }
-            }
+            let mut position = QueuePosition::behind(SizeLots(60));
+            position.on_level(model, 1.0, 60, 61);
+            position.on_level(model, 1.0, 61, 10);
+            assert!(position.ahead() <= 10.0, "{model:?}");
         }
     }
 }

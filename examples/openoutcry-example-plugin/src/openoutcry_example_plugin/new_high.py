@@ -1,7 +1,7 @@
 from openoutcry.strategies.strategy import Candles, Exposure, Market, Strategy
 
 
-class Breakout(Strategy, frozen=True):
+class NewHigh(Strategy, frozen=True):
     """Long when the price closes at its highest of `warmup` candles, flat when at its lowest."""
 
     warmup: Candles = 10
@@ -11,6 +11,4 @@ class Breakout(Strategy, frozen=True):
         last, lowest, highest = market.close[-1], market.close.min(), market.close.max()
         if lowest == highest or lowest < last < highest:
             return None
-        return self.hold(
-            last == highest, f"closed at the {'high' if last == highest else 'low'} of {self.warmup} candles"
-        )
+        return self.hold(float(last == highest), f"closed at {last:.0f} ticks")

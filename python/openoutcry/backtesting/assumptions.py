@@ -1,0 +1,22 @@
+"""What a backtest on candles takes for granted, in words."""
+
+from openoutcry.assembly.settings import Settings
+
+
+def assumptions(settings: Settings) -> tuple[str, ...]:
+    """One sentence for each assumption."""
+    costs, risk = settings.backtest, settings.risk
+    order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
+    taker_bps, maker_bps = costs.taker_fee_ppm / 100, costs.maker_fee_ppm / 100
+    shorts = "left out" if settings.strategy.intents.long_only else "taken"
+    return (
+        f"an order reaches the venue after {order_ms:g} ms, its answer takes {report_ms:g} ms",
+        "a taker pays the worst price that its candle may have had by then, open + f·(high - open) to buy",
+        f"beyond that, half a spread of {costs.half_spread_ppm / 100:g} bps; never beyond its limit",
+        "what rests trades at its limit in a later candle that goes through it, not just to it",
+        f"our orders have at most {costs.volume_share_ppm / 1e4:g} % of a candle's volume, and no impact",
+        f"fees are {taker_bps:g} bps for a taker, {maker_bps:g} bps for a maker",
+        f"at most {risk.max_weight:.0%} of the equity is invested; shorts are {shorts}",
+        f"risk targets a volatility of {risk.target_volatility_per_year:g} a year (1e+06 is no target)",
+        f"risk halts at a drawdown of {risk.max_drawdown_bps / 100:g} %",
+    )

@@ -1,0 +1,224 @@
+"""One strategy over the candles of one instrument: the floor, its market, and what happened on it."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from openoutcry.assembly import factory
+from openoutcry.assembly.settings import Settings
+from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
+from openoutcry.backtesting.candle_venue import CandleVenue, CandleVenueTerms
+from openoutcry.backtesting.floor import TradingFloor
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.domain.decider import Decider
+from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
+from openoutcry.domain.market import CandleClosed
+from openoutcry.domain.message import Message
+from openoutcry.domain.opinions import Signal
+from openoutcry.domain.orders import Accepted, Approved, Done, Fill, OrderIntent, Refused, Rejected
+from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
+from openoutcry.execution.desk import ExecutionDesk
+from openoutcry.execution.record_store import RecordsInMemory
+from openoutcry.memory.candle_window import CandleColumns
+from openoutcry.memory.history_window import HistoryWindow
+from openoutcry.plugins.loader import Plugins
+from openoutcry.risk_management.officer import RiskOfficer
+from openoutcry.strategies.desk import StrategyDesk
+from openoutcry.strategies.outlook import Outlook
+from openoutcry.strategies.strategy import Shares, Strategy
+
+SHARE_TOLERANCE: Final = 1e-9  # between a strategy's `observe` and its `exposures`
+CANDLES_A_STEP: Final = 2_000  # between two calls of `progress`
+
+Progress = Callable[[int, int], None]
+"""Called with the candles done and their number."""
+
+_COUNTED: Final[dict[type[Message], str]] = {
+    OrderIntent: "intents",
+    Approved: "orders",
+    Refused: "refusals",
+    Accepted: "child_orders_accepted",
+    Rejected: "child_orders_rejected",
+    Fill: "fills",
+}
+
+
+class Chronicle:
+    """What memory would have journaled, as far as the result needs it."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        self.fills: list[Fill] = []
+        self.signal: Signal | None = None
+
+    def remember(self, message: Message) -> None:
+        """Take a message."""
+        name = _COUNTED.get(type(message))
+        if name is not None:
+            self.counts[name] += 1
+        if isinstance(message, Fill):
+            self.fills.append(message)
+        elif isinstance(message, Signal):
+            self.signal = message
+        elif isinstance(message, Refused):
+            self.refusals[message.check] += 1
+        elif isinstance(message, Done):
+            self.ends[f"orders_{message.reason}"] += 1
+
+
+class CandleBacktest:
+    """One strategy over the candles of one instrument."""
+
+    def __init__(
+        self,
+        series: CandleSeries,
+        strategy: Strategy,
+        settings: Settings,
+        *,
+        run_id: str = "",
+        funding: Funding | None = None,
+        plugins: Plugins | None = None,
+    ) -> None:
+        """Wire the floor for one run, whose id begins its orders' ids."""
+        self._series = series
+        self._symbol = series.instrument.symbol
+        self.columns = frozen_columns(series)
+        self.chronicle = Chronicle()
+        self.desk = StrategyDesk(
+            symbol=self._symbol,
+            strategy=strategy,
+            settings=settings.strategy.intents,
+            window=HistoryWindow(symbol=self._symbol, history=self.columns),
+        )
+        rules, costs = {self._symbol: series.instrument}, settings.backtest
+        deciders: dict[Role, Decider] = {
+            STRATEGY: self.desk,
+            RISK: RiskOfficer(rules, settings.risk, vetoes=factory.vetoes(plugins) if plugins else ()),
+        }
+        if strategy.needs.opinions:
+            deciders[CLASSIFICATION] = factory.ensemble(settings, self._symbol, plugins or Plugins())
+        self.execution = ExecutionDesk(
+            deployment_id=factory.deployment_of_run(settings, run_id),
+            venue=series.instrument.venue,
+            instruments=rules,
+            journal=RecordsInMemory(),
+            opening_balances={series.instrument.quote: costs.cash_atoms},
+            settings=settings.execution,
+        )
+        terms = CandleVenueTerms(
+            maker_fee_ppm=costs.maker_fee_ppm,
+            taker_fee_ppm=costs.taker_fee_ppm,
+            half_spread_ppm=costs.half_spread_ppm,
+            volume_share_ppm=costs.volume_share_ppm,
+        )
+        self.venue = CandleVenue(series, terms, funding)
+        self.floor = TradingFloor(
+            deciders=deciders,
+            execution=self.execution,
+            venue=self.venue,
+            order_latency_ns=costs.order_latency_ns,
+            report_latency_ns=costs.report_latency_ns,
+            remember=self.chronicle.remember,
+        )
+
+    def run(self, shares: Shares | None, progress: Progress | None) -> None:
+        """Trade the whole history. With `shares` the desk is asked only where it would act.
+
+        Raises:
+            OpenOutcryError: the strategy failed, or its `exposures` are not what it observes.
+        """
+        self.floor.open(
+            [self._symbol], self._series.instrument.venue, TimestampNs(int(self._series.open_ns[0]))
+        )
+        rows, row, told = len(self._series), 0, 0
+        outlook = None if shares is None else Outlook(self._warm(shares))
+        candle_at = self._candles()
+        while True:
+            if outlook is not None:
+                row = self.desk.skip(outlook, row)
+            if row >= rows or not self.floor.show(candle_at(row)):
+                break
+            if shares is not None:
+                self._compare(shares, row)
+            row += 1
+            if progress is not None and row - told >= CANDLES_A_STEP:
+                told = row
+                progress(row, rows)
+        self.floor.run_until(TimestampNs(int(self._series.close_ns[-1])))
+        self.floor.close()
+        if progress is not None:
+            progress(rows, rows)
+        if self.execution.unreconciled():
+            raise OpenOutcryError(f"orders are unaccounted for: {self.execution.unreconciled()[0]}")
+
+    def _warm(self, shares: Shares) -> Shares:
+        """Before the desk's own warm-up there are no wishes."""
+        if shares.shape != (len(self._series),):
+            raise InvalidInputError(
+                f"`exposures` answered {shares.shape} for {len(self._series)} candles; give a share for each"
+            )
+        warm = shares.astype(np.float64)
+        warm[: self.desk.warmup - 1] = np.nan
+        return warm
+
+    def _compare(self, shares: Shares, row: int) -> None:
+        """What the strategy observed must be what it foretold."""
+        signal = self.chronicle.signal
+        if signal is None or abs(signal.exposure - shares[row]) > SHARE_TOLERANCE:
+            observed = "nothing" if signal is None else signal.exposure
+            raise InvalidInputError(
+                f"{self._symbol} at candle {row}: `exposures` says {shares[row]}, `observe` {observed}; "
+                "correct `exposures`, or leave it out"
+            )
+        self.chronicle.signal = None
+
+    def _candles(self) -> Callable[[int], CandleClosed]:
+        """Makes the message of one candle. What candle data do not tell (trades, their sides) is 0."""
+        series, symbol = self._series, self._symbol
+        opens_ns, opens, highs, lows, closes, volumes = (
+            memoryview(np.ascontiguousarray(column))  # type: ignore[arg-type]  # its items are ints
+            for column in (
+                series.open_ns,
+                series.open_ticks,
+                series.high_ticks,
+                series.low_ticks,
+                series.close_ticks,
+                series.volume_lots,
+            )
+        )
+        interval_ns = series.interval_ns
+
+        def candle_at(row: int) -> CandleClosed:
+            open_ns = opens_ns[row]
+            return CandleClosed(
+                id=f"candle:{symbol}:{open_ns}",
+                symbol=symbol,
+                open_ns=TimestampNs(open_ns),
+                close_ns=TimestampNs(open_ns + interval_ns),
+                open_ticks=PriceTicks(opens[row]),
+                high_ticks=PriceTicks(highs[row]),
+                low_ticks=PriceTicks(lows[row]),
+                close_ticks=PriceTicks(closes[row]),
+                volume_lots=SizeLots(volumes[row]),
+                buy_volume_lots=SizeLots(0),
+                notional=0,
+                trade_count=0,
+                first_trade_id=0,
+                last_trade_id=0,
+            )
+
+        return candle_at
+
+
+def frozen_columns(series: CandleSeries) -> CandleColumns:
+    """The whole history as a strategy sees it: floats, read-only."""
+    prices = (series.open_ticks, series.high_ticks, series.low_ticks, series.close_ticks, series.volume_lots)
+    opens, highs, lows, closes, volumes = (column.astype(np.float64) for column in prices)
+    columns = CandleColumns(opens, highs, lows, closes, volumes, series.close_ns)
+    for column in (opens, highs, lows, closes, volumes, columns.close_ns):
+        column.flags.writeable = False
+    return columns

@@ -1,0 +1,1 @@
+"""Honest statistics: what a backtest's figures say, and how much of them may be luck."""

@@ -1,0 +1,190 @@
+//! A book as the rows tell it, by level or by order; the venue and the trader have one each.
+//!
+//! Rows can contradict themselves: a level may come that reaches or passes the other side's, because a deletion
+//! was lost. **The newer side wins**: what it reaches of the other side is gone. Rows by order are kept as they
+//! are, since each order's end is told; an order event that does not fit (unknown, told twice) is ignored and
+//! counted.
+
+use super::stream::{Event, EventKind};
+use crate::book::l2::L2Book;
+use crate::book::l3::{L3Book, L3Error};
+use crate::decode::Level;
+use crate::decode::order::OrderId;
+use crate::units::{PriceTicks, Side, SizeLots};
+
+#[derive(Debug, Clone)]
+pub(super) enum Book {
+    Levels(L2Book),
+    Orders(L3Book),
+}
+
+impl Book {
+    pub(super) fn new(window_ticks: usize, is_by_order: bool) -> Self {
+        if is_by_order {
+            Self::Orders(L3Book::new(window_ticks))
+        } else {
+            Self::Levels(L2Book::new(window_ticks))
+        }
+    }
+
+    #[inline]
+    pub(super) fn best(&self, side: Side) -> Option<Level> {
+        match self {
+            Self::Levels(book) => book.best(side),
+            Self::Orders(book) => book.best(side),
+        }
+    }
+
+    #[inline]
+    pub(super) fn size_at(&self, side: Side, price: PriceTicks) -> SizeLots {
+        match self {
+            Self::Levels(book) => book.size_at(side, price),
+            Self::Orders(book) => book.size_at(side, price),
+        }
+    }
+
+    /// Levels of a side from the best outwards.
+    pub(super) fn levels(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
+        match self {
+            Self::Levels(book) => Box::new(book.levels(side)),
+            Self::Orders(book) => Box::new(book.levels(side)),
+        }
+    }
+
+    /// The order of the market that an event is about, and what is served before it.
+    pub(super) fn order(&self, id: i64) -> Option<(crate::book::l3::Order, i64)> {
+        let Self::Orders(book) = self else {
+            return None;
+        };
+        let id = OrderId(id.cast_unsigned());
+        Some((book.order(id)?, book.queue_position(id)?.lots_ahead.0))
+    }
+
+    /// Does what a row says; returns the size that stood at its price, for a level. False says that the row
+    /// does not fit.
+    #[inline]
+    pub(super) fn apply(&mut self, event: &Event) -> bool {
+        match self {
+            Self::Levels(book) => {
+                apply_level(book, event);
+                true
+            }
+            Self::Orders(book) => apply_order(book, event).is_ok(),
+        }
+    }
+}
+
+#[inline]
+fn apply_level(book: &mut L2Book, event: &Event) {
+    match event.kind {
+        EventKind::Level => set(book, event),
+        EventKind::Touch => set_touch(book, event),
+        EventKind::OnlyLevel => {
+            while let Some(best) = book.best(event.side) {
+                delete(book, event.side, best.price);
+            }
+            set(book, event);
+        }
+        EventKind::Clear => clear(book, event),
+        EventKind::Trade
+        | EventKind::Add
+        | EventKind::Cancel
+        | EventKind::Modify
+        | EventKind::Fill => {}
+    }
+}
+
+#[inline]
+fn set(book: &mut L2Book, event: &Event) {
+    let price = PriceTicks(event.price);
+    let size = SizeLots(event.size);
+    book.set(event.side, Level { price, size });
+    // One branch, almost never taken: whether a level is set or deleted is chance.
+    if (event.size > 0) & book.reaches_other(event.side, price) {
+        delete_reached(book, event);
+    }
+}
+
+#[cold]
+fn delete_reached(book: &mut L2Book, event: &Event) {
+    let other = event.side.opposite();
+    while let Some(best) = book.best(other) {
+        if !reaches(event.side, event.price, best.price.0) {
+            break;
+        }
+        delete(book, other, best.price);
+    }
+}
+
+/// A touch without size says that the side is empty.
+fn set_touch(book: &mut L2Book, event: &Event) {
+    while let Some(best) = book.best(event.side) {
+        if event.size > 0 && !is_better(event.side, best.price.0, event.price) {
+            break;
+        }
+        delete(book, event.side, best.price);
+    }
+    if event.size > 0 {
+        set(book, event);
+    }
+}
+
+/// Deletes levels from the best to the event's price, or all.
+fn clear(book: &mut L2Book, event: &Event) {
+    while let Some(best) = book.best(event.side) {
+        if event.price > 0 && is_better(event.side, event.price, best.price.0) {
+            break;
+        }
+        delete(book, event.side, best.price);
+    }
+}
+
+fn delete(book: &mut L2Book, side: Side, price: PriceTicks) {
+    let size = SizeLots::ZERO;
+    book.set(side, Level { price, size });
+}
+
+fn apply_order(book: &mut L3Book, event: &Event) -> Result<(), L3Error> {
+    let id = OrderId(event.order_id.cast_unsigned());
+    let level = Level {
+        price: PriceTicks(event.price),
+        size: SizeLots(event.size),
+    };
+    match event.kind {
+        EventKind::Add => book.add(id, event.side, level),
+        EventKind::Cancel => book.cancel(id).map(|_| ()),
+        EventKind::Modify => book.amend(id, level),
+        // What is left of a filled order is told by the row after it.
+        EventKind::Fill | EventKind::Trade => Ok(()),
+        EventKind::Clear => clear_orders(book, event),
+        EventKind::Level | EventKind::Touch | EventKind::OnlyLevel => Ok(()),
+    }
+}
+
+fn clear_orders(book: &mut L3Book, event: &Event) -> Result<(), L3Error> {
+    while let Some(front) = book.front(event.side) {
+        if event.price > 0 && is_better(event.side, event.price, front.price.0) {
+            break;
+        }
+        book.cancel(front.id)?;
+    }
+    Ok(())
+}
+
+/// True if a price has strictly higher priority than another on a side.
+#[inline]
+pub(super) fn is_better(side: Side, price: i64, other: i64) -> bool {
+    match side {
+        Side::Buy => price > other,
+        Side::Sell => price < other,
+    }
+}
+
+/// True if an order of a side at `price` meets the other side's `other`.
+#[inline]
+pub(super) fn reaches(side: Side, price: i64, other: i64) -> bool {
+    match side {
+        Side::Buy => price >= other,
+        Side::Sell => price <= other,
+    }
+}

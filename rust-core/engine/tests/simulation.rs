@@ -1,0 +1,324 @@
+//! The simulated market: quantity is conserved whatever is done to it, and nothing makes it panic.
+
+use openoutcry_engine::matching::TimeInForce;
+use openoutcry_engine::simulation::{
+    Account, FillMode, InstrumentSettings, OrderLatency, OrderRequest, QueueModel, Quote, Quotes,
+    Report, ReportKind, Row, Simulation, Step, VenueRules, Watch, reason,
+};
+use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const ASK: i64 = 256;
+
+fn settings(fill_mode: FillMode, queue_model: QueueModel, latency_ns: i64) -> InstrumentSettings {
+    InstrumentSettings {
+        rules: VenueRules {
+            fill_mode,
+            queue_model,
+            halts: Vec::new(),
+            reject_probability: 0.0,
+            max_resting_orders: 50,
+        },
+        latency: OrderLatency::constant(latency_ns, latency_ns).expect("in range"),
+        account: Account::linear(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
+        lot: 0.001,
+        is_by_order: queue_model == QueueModel::Fifo,
+        window_ticks: 128,
+    }
+}
+
+/// What the trader does at a timer.
+#[derive(Debug, Clone)]
+enum Act {
+    Submit(OrderRequest),
+    CancelOldest,
+    Quote(i64, i64, i64),
+    Nothing,
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    prop_oneof![Just(Side::Buy), Just(Side::Sell)]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let time_in_force = prop_oneof![
+        Just(TimeInForce::GoodTillCanceled),
+        Just(TimeInForce::ImmediateOrCancel),
+        Just(TimeInForce::FillOrKill)
+    ];
+    let submit = (
+        side(),
+        proptest::option::weighted(0.9, 95..=105_i64),
+        1..40_i64,
+        time_in_force,
+        any::<bool>(),
+    )
+        .prop_map(|(side, price, size, time_in_force, post_only)| {
+            let rests = price.is_some() && time_in_force == TimeInForce::GoodTillCanceled;
+            Act::Submit(OrderRequest {
+                side,
+                price: price.map(PriceTicks),
+                size: SizeLots(size),
+                time_in_force,
+                post_only: post_only && rests,
+            })
+        });
+    prop_oneof![
+        4 => submit,
+        1 => Just(Act::CancelOldest),
+        2 => (95..=100_i64, 101..=105_i64, 0..20_i64).prop_map(|(bid, ask, size)| Act::Quote(bid, ask, size)),
+        1 => Just(Act::Nothing),
+    ]
+}
+
+/// Levels, trades, touches and clears on a narrow grid, crossed at times; times are put in order.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        0..30_i64,
+        0..20_i64,
+        0..12_u8,
+        side(),
+        95..=105_i64,
+        0..30_i64,
+    )
+        .prop_map(|(gap, feed, code, side, price, size)| {
+            let code = match code {
+                0..=6 => 1,
+                7..=9 => 2,
+                10 => 5,
+                _ => 3,
+            };
+            [gap, feed, code + ASK * side as i64, price, size, 0]
+        });
+    proptest::collection::vec(row, 1..120).prop_map(|mut rows| {
+        let (mut at_ns, mut seen_ns) = (0, 0);
+        for row in &mut rows {
+            at_ns += row[0];
+            seen_ns = (at_ns + row[1]).max(seen_ns);
+            (row[0], row[1]) = (at_ns, seen_ns);
+        }
+        rows
+    })
+}
+
+/// Adds, cancels, modifications and fills of orders, some of which do not fit.
+fn rows_by_order() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        0..30_i64,
+        10..=13_i64,
+        side(),
+        95..=105_i64,
+        1..30_i64,
+        1..25_i64,
+    );
+    proptest::collection::vec(row, 1..120).prop_map(|rows| {
+        let mut at_ns = 0;
+        let row = |(gap, code, side, price, size, id): (i64, i64, Side, i64, i64, i64)| {
+            at_ns += gap;
+            [at_ns, at_ns + 5, code + ASK * side as i64, price, size, id]
+        };
+        rows.into_iter().map(row).collect()
+    })
+}
+
+/// Runs it; returns all reports and what is left open.
+fn run(
+    mut simulation: Simulation,
+    rows: &[Row],
+    acts: &[Act],
+    chunk: usize,
+) -> (Vec<Report>, Simulation) {
+    let mut chunks = rows.chunks(chunk);
+    let mut acts = acts.iter();
+    let mut reports = Vec::new();
+    loop {
+        match simulation.advance().expect("it goes on") {
+            Step::NeedRows(instrument) => match chunks.next() {
+                Some(rows) => simulation.push_rows(instrument, rows).expect("in order"),
+                None => simulation.end_rows(instrument).expect("it is there"),
+            },
+            Step::End => break,
+            Step::Wake(wake) => {
+                reports.extend(simulation.take_reports(0).expect("it is there"));
+                if wake.reasons & reason::TIMER != 0 {
+                    do_act(&mut simulation, acts.next().unwrap_or(&Act::Nothing));
+                }
+            }
+        }
+    }
+    reports.extend(simulation.take_reports(0).expect("it is there"));
+    (reports, simulation)
+}
+
+fn do_act(simulation: &mut Simulation, act: &Act) {
+    match act {
+        Act::Submit(order) => {
+            simulation.submit(0, *order).expect("an order");
+        }
+        Act::CancelOldest => {
+            let oldest = simulation
+                .orders(0)
+                .expect("it is there")
+                .first()
+                .map(|order| order.id);
+            if let Some(id) = oldest {
+                simulation.cancel(0, id).expect("it is open");
+            }
+        }
+        Act::Quote(bid, ask, size) => {
+            let quote = |price_ticks| Quote {
+                price_ticks,
+                size_lots: *size,
+            };
+            let quotes = Quotes {
+                bid: quote(*bid),
+                ask: quote(*ask),
+            };
+            simulation.set_quotes(0, &quotes).expect("quotes");
+        }
+        Act::Nothing => {}
+    }
+}
+
+/// filled + leaves is the size at each report, fills add up, nothing comes after the end, and the account has it.
+fn check_conservation(reports: &[Report], simulation: &Simulation) -> Result<(), TestCaseError> {
+    let mut orders: BTreeMap<i64, (i64, i64, bool)> = BTreeMap::new();
+    let mut position = 0;
+    for report in reports {
+        if matches!(report.kind, ReportKind::CancelRejected(_)) {
+            continue;
+        }
+        let size = report.filled.0 + report.leaves.0;
+        let (known, filled, is_over) = orders.entry(report.id).or_insert((size, 0, false));
+        prop_assert!(!*is_over, "{report:?} after the end");
+        *filled += report.last.0;
+        *is_over = report.is_final();
+        prop_assert_eq!((size, report.filled.0), (*known, *filled));
+        prop_assert!(report.leaves.0 >= 0 && report.last.0 >= 0);
+        prop_assert_eq!(report.last.0 > 0, report.kind == ReportKind::Fill);
+        position += if report.side == Side::Buy {
+            report.last.0
+        } else {
+            -report.last.0
+        };
+    }
+    prop_assert_eq!(
+        simulation.account(0).expect("it is there").position_lots(),
+        position
+    );
+    for own in simulation.orders(0).expect("it is there") {
+        let (size, filled, is_over) = orders[&own.id];
+        prop_assert!(!is_over);
+        prop_assert_eq!((size, size - filled), (own.order.size.0, own.leaves.0));
+    }
+    Ok(())
+}
+
+/// Maker fills of one moment are no more than what traded, or was shown, then.
+fn check_supply(reports: &[Report], rows: &[Row]) -> Result<(), TestCaseError> {
+    for report in reports
+        .iter()
+        .filter(|report| report.last.0 > 0 && report.is_maker)
+    {
+        let at = report.exchange_ns;
+        let same = |other: &&Report| {
+            other.exchange_ns == at && other.is_maker && other.side == report.side
+        };
+        let filled: i64 = reports.iter().filter(same).map(|other| other.last.0).sum();
+        let offers = |row: &&Row| row[0] <= at.0;
+        let supply: i64 = rows.iter().filter(offers).map(|row| row[4]).sum();
+        prop_assert!(filled <= supply);
+    }
+    Ok(())
+}
+
+fn new_simulation(settings: InstrumentSettings) -> Simulation {
+    let mut simulation = Simulation::new(7);
+    simulation.add_instrument(settings).expect("before the run");
+    simulation.every(17).expect("before the run");
+    simulation
+        .watch(0, Watch::new(true, false, None, None))
+        .expect("it is there");
+    simulation
+}
+
+fn model() -> impl Strategy<Value = QueueModel> {
+    prop_oneof![
+        Just(QueueModel::RiskAverse),
+        Just(QueueModel::Power(2.0)),
+        Just(QueueModel::Power2(1.5)),
+        Just(QueueModel::Power3(3.0)),
+        Just(QueueModel::Log),
+        Just(QueueModel::Log2),
+    ]
+}
+
+fn mode() -> impl Strategy<Value = FillMode> {
+    prop_oneof![Just(FillMode::Partial), Just(FillMode::Whole)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn quantity_is_conserved(
+        rows in rows(), acts in proptest::collection::vec(act(), 0..60), model in model(), mode in mode(),
+        latency_ns in 0..40_i64, chunk in 1..40_usize,
+    ) {
+        let simulation = new_simulation(settings(mode, model, latency_ns));
+        let (reports, simulation) = run(simulation, &rows, &acts, chunk);
+        check_conservation(&reports, &simulation)?;
+        if mode == FillMode::Partial {
+            check_supply(&reports, &rows)?;
+        }
+    }
+
+    #[test]
+    fn quantity_is_conserved_by_order(
+        rows in rows_by_order(), acts in proptest::collection::vec(act(), 0..60), mode in mode(),
+        latency_ns in 0..40_i64,
+    ) {
+        let simulation = new_simulation(settings(mode, QueueModel::Fifo, latency_ns));
+        let (reports, simulation) = run(simulation, &rows, &acts, 16);
+        check_conservation(&reports, &simulation)?;
+    }
+
+    /// Whether the sides run ahead of each other between timers, or go moment by moment, and in which pieces the
+    /// rows come: the venue does the same.
+    #[test]
+    fn how_it_is_run_makes_no_difference(
+        rows in rows(), acts in proptest::collection::vec(act(), 0..60), mode in mode(), latency_ns in 0..40_i64,
+        chunk in 1..40_usize,
+    ) {
+        let settings = settings(mode, QueueModel::Power(2.0), latency_ns);
+        let mut by_timer = new_simulation(settings.clone());
+        by_timer.watch(0, Watch::default()).expect("it is there");
+        let mut by_moment = new_simulation(settings);
+        by_moment.watch(0, Watch::new(true, true, Some(1), Some(100))).expect("it is there");
+        let (_, mut by_timer) = run(by_timer, &rows, &acts, 1_000);
+        let (_, mut by_moment) = run(by_moment, &rows, &acts, chunk);
+        prop_assert_eq!(by_timer.take_fills(0), by_moment.take_fills(0));
+        prop_assert_eq!(by_timer.account(0), by_moment.account(0));
+        prop_assert_eq!(by_timer.orders(0), by_moment.orders(0));
+    }
+
+    /// Any numbers at all are taken or refused.
+    #[test]
+    fn wild_rows_are_refused_or_taken(
+        rows in proptest::collection::vec(
+            (any::<i64>(), any::<i64>(), 0..600_i64, any::<i64>(), any::<i64>(), any::<i64>())
+                .prop_map(|(a, b, kind, price, size, id)| [a >> 1, b >> 1, kind, price, size, id]),
+            0..50,
+        ),
+        mild in rows(), by_order in any::<bool>(),
+    ) {
+        let model = if by_order { QueueModel::Fifo } else { QueueModel::Log };
+        let mut simulation = new_simulation(settings(FillMode::Partial, model, 1));
+        for row in rows.iter().chain(&mild) {
+            let _ = simulation.push_rows(0, &[*row]);
+        }
+        simulation.end_rows(0).expect("it is there");
+        while simulation.advance().expect("it goes on") != Step::End {}
+    }
+}

@@ -1,0 +1,122 @@
+import numpy as np
+import polars as pl
+import pytest
+
+INTERVAL_MS = 300_000
+FIRST_MS = 1_704_067_200_000
+
+
+@pytest.fixture
+def candles(tmp_path):
+    """A file of 600 five-minute candles of a contract that rises and falls, and one of its funding."""
+    closes = 40_000_0 + (np.sin(np.arange(601) / 25) * 9_000).astype(np.int64)
+    times = FIRST_MS + np.arange(600, dtype=np.int64) * INTERVAL_MS
+    opens, ends = closes[:-1], closes[1:]
+    frame = pl.DataFrame(
+        {
+            "ts": times,
+            "open": opens,
+            "high": np.maximum(opens, ends) + 3,
+            "low": np.minimum(opens, ends) - 3,
+            "close": ends,
+            "volume": np.full(600, 90_000, np.int64),
+        }
+    )
+    facts = {
+        "venue": "binance-um",
+        "symbol": "BTCUSDT",
+        "interval": "5m",
+        "price_scale": "1",
+        "volume_scale": "3",
+    }
+    path = tmp_path / "candles.parquet"
+    frame.write_parquet(path, metadata=facts)
+    pl.DataFrame({"ts": times[::96], "funding_rate": [0.0001] * 7}).write_parquet(
+        tmp_path / "funding.parquet"
+    )
+    return path
+
+
+def test_a_strategy_is_traded_over_a_file(oo, candles):
+    answer = oo(
+        "backtest", "sma_cross", "--data", candles, "--param", "fast=10", "--param", "warmup=40", "--json"
+    )
+    assert answer.code == 0
+    result = answer.result
+    assert result["strategy"] == "sma-cross"
+    assert result["parameters"] == {"warmup": 40, "fast": 10}
+    assert (result["symbol"], result["candles"]) == ("BTC/USDT:USDT", 600)
+    assert result["counts"]["fills"] > 3
+    assert float(result["fees"]) > 0
+    assert result["opening"] == "100000.00000000"
+    assert result["halt_reason"] == ""
+    again = oo(
+        "backtest", "sma-cross", "--data", candles, "--param", "fast=10", "--param", "warmup=40", "--json"
+    )
+    assert {**again.result, "wall_s": 0} == {**result, "wall_s": 0}
+
+
+def test_people_get_a_table(oo, candles):
+    answer = oo("backtest", "buy_and_hold", "--data", candles)
+    assert answer.code == 0
+    assert "buy-and-hold on BTC/USDT:USDT" in answer.out
+    assert "assumptions" in answer.out
+
+
+def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
+    funding = candles.with_name("funding.parquet")
+    options = (
+        "--cash",
+        "2000.5",
+        "--fee-bps",
+        "7.5/-1",
+        "--from",
+        "2024-01-01T12:00",
+        "--to",
+        "2024-01-02",
+        "--json",
+    )
+    answer = oo("backtest", "buy_and_hold", "--data", candles, *options, "--funding", funding)
+    assert answer.code == 0, answer.error
+    result = answer.result
+    assert result["opening"] == "2000.50000000"
+    assert result["candles"] == 144
+    assert "fees are 7.5 bps for a taker, -1 bps for a maker" in result["assumptions"]
+    assert float(result["funding"]) > 0
+    assert oo("backtest", "buy_and_hold", "--data", candles, *options).result["funding"] == "0.00000000"
+
+
+def test_settings_of_a_file_hold_and_the_line_goes_above_them(oo, candles, tmp_path):
+    config = tmp_path / "settings.toml"
+    config.write_text('mode = "paper"\n[risk]\nmax_weight = 0.2\n[backtest]\ntaker_fee_ppm = 10\n')
+    first = oo("backtest", "buy_and_hold", "--data", candles, "--config", config, "--json").result
+    assert "at most 20% of the equity is invested; shorts are left out" in first["assumptions"]
+    assert "fees are 0.1 bps for a taker, 10 bps for a maker" in first["assumptions"]
+    second = oo(
+        "backtest", "buy_and_hold", "--data", candles, "--config", config, "--fee-bps", "3", "--json"
+    ).result
+    assert "fees are 3 bps for a taker, 3 bps for a maker" in second["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("sma_cros",), 2, "did you mean 'sma-cross'?"),
+        (("sma_cross", "--param", "fats=3"), 2, "did you mean 'fast'?"),
+        (("sma_cross", "--param", "fast"), 2, "no NAME=VALUE"),
+        (("sma_cross", "--param", "fast=x"), 2, "fast = 'x' cannot be used"),
+        (("sma_cross", "--fee-bps", "0.001"), 2, "at most two decimals"),
+        (("sma_cross", "--cash", "much"), 2, "is not a number"),
+        (("sma_cross", "--from", "soon"), 2, "is no time"),
+        (("sma_cross", "--from", "2025-01-01"), 4, "it goes from 2024-01-01 00:00:00"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_told_with_their_remedy(oo, candles, arguments, code, text):
+    answer = oo("backtest", *arguments, "--data", candles, "--json")
+    assert answer.code == code
+    assert text in answer.error["message"]
+
+
+def test_a_file_that_is_not_there_is_missing_data(oo, tmp_path):
+    assert oo("backtest", "sma_cross", "--data", tmp_path / "x.parquet", "--json").code == 4
