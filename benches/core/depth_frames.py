@@ -6,7 +6,7 @@ from functools import partial
 
 from benches.core import inputs
 from benches.core.feed import new_feed
-from benches.core.work import Contender, Work
+from benches.work import Contender, Work
 
 
 class Ours(Contender):
@@ -21,7 +21,7 @@ class Ours(Contender):
         self.units = self.facts["levels"] - self.facts["first_levels"]
         self.feed = None
 
-    def round_ns(self):
+    def round(self):
         feed = self.feed = new_feed(self.facts, analytics=self.analytics)
         feed.apply(self.frames[0], 1)  # a feed joins a snapshot with deltas that it has seen before
         if not feed.apply_snapshot(self.snapshot, 1):
@@ -70,7 +70,7 @@ def work(stream, reach_ns, peers, ours=Ours):
         title=f"{stream.product} depth frame, bytes to book and best price"
         + (", features and anomaly panel" if watched else ""),
         unit="level",
-        reach_ns=reach_ns,
+        reach=reach_ns,
         prepare=partial(inputs.write_depth, stream),
         ours=ours,
         truth=truth,

@@ -5,7 +5,7 @@ import time
 import numpy as np
 from benches.core import inputs
 from benches.core.l2_rows import touches
-from benches.core.work import Contender, UnavailableError, Work
+from benches.work import Contender, UnavailableError, Work
 
 EVENTS = 50_000
 NEAR_TICKS = 200
@@ -42,7 +42,7 @@ class Ticks(Contender):
         self.units = len(self.ticks)
         new_panel()
 
-    def round_ns(self):
+    def round(self):
         panel = new_panel()
         start_ns = time.thread_time_ns()
         panel.tick(self.ticks, self.out)
@@ -74,7 +74,7 @@ class Events(Contender):
                 events.append((level, distance, (at_ns, *top)))
         self.events = events[:EVENTS]
 
-    def round_ns(self):
+    def round(self):
         panel = new_panel()
         on_level, on_book, on_trade = panel.on_level, panel.on_book, panel.on_trade
         verdict, events = panel.verdict, self.events
@@ -96,7 +96,7 @@ WORKS = [
         name="six_detectors",
         title="six O(1) detectors on 8 features",
         unit="tick",
-        reach_ns=250,
+        reach=250,
         prepare=prepare_ticks,
         ours=Ticks,
         truth=truth,
@@ -109,7 +109,7 @@ WORKS = [
         name="whole_panel",
         title="the whole anomaly panel, a level, the book and the verdict",
         unit="event",
-        reach_ns=2_500,
+        reach=2_500,
         prepare=prepare_rows,
         ours=Events,
         truth=truth,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import zstandard
 from benches.core import generated
-from benches.core.work import UnavailableError
+from benches.work import UnavailableError
 
 from openoutcry.native import SyntheticMarket
 
@@ -32,17 +32,17 @@ def origin() -> str:
     return f"{rows} rows and {frames}"
 
 
-def shared_generator() -> dict:
+def shared_generator(file: Path = SHARED_GENERATOR) -> dict:
     # Run from its text: its own file would make a folder for its data beside itself.
-    names = {"__name__": "shared_generator", "__file__": str(KEPT / "gen.py")}
-    exec(compile(SHARED_GENERATOR.read_text(), str(SHARED_GENERATOR), "exec"), names)
+    names = {"__name__": "shared_generator", "__file__": str(KEPT / file.name)}
+    exec(compile(file.read_text(), str(file), "exec"), names)
     return names
 
 
-def kept(name: str, make) -> np.ndarray:
+def kept(name: str, make, count: int = COUNT) -> np.ndarray:
     """The array of that name, made once: a million rows take half a minute."""
     source = "shared" if SHARED_GENERATOR.exists() else "own"
-    path = KEPT / f"{name}_{source}_{COUNT}.npy"
+    path = KEPT / f"{name}_{source}_{count}.npy"
     if not path.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
         np.save(path, make())

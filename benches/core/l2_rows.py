@@ -5,7 +5,7 @@ from bisect import bisect_left, insort
 
 import numpy as np
 from benches.core import inputs
-from benches.core.work import Contender, UnavailableError, Work
+from benches.work import Contender, UnavailableError, Work
 
 
 def prepare(folder):
@@ -46,7 +46,7 @@ class Ours(Contender):
         self.units = len(self.rows)
         self.book = new_book()
 
-    def round_ns(self):
+    def round(self):
         self.book = new_book()
         start_ns = time.thread_time_ns()
         self.book.apply(self.rows)
@@ -61,7 +61,7 @@ WORKS = [
         name="l2_rows",
         title="L2 updates from integer arrays",
         unit="update",
-        reach_ns=20,
+        reach=20,
         prepare=prepare,
         ours=Ours,
         truth=truth,

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 from benches.core.l2_rows import new_book, prepare, touches
-from benches.core.work import Contender, Work
+from benches.work import Contender, Work
 
 MASK = 2**64 - 1
 
@@ -22,7 +22,7 @@ class Ours(Contender):
         self.units = len(self.rows)
         new_book()
 
-    def round_ns(self):
+    def round(self):
         set_top, rows = new_book().set_top, self.rows
         start_ns = time.thread_time_ns()
         for side, price_ticks, size_lots in rows:
@@ -44,7 +44,7 @@ WORKS = [
         name="l2_set_top",
         title="L2 update and best bid/offer, one call",
         unit="update",
-        reach_ns=170,
+        reach=170,
         prepare=prepare,
         ours=Ours,
         truth=truth,

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 from benches.core import inputs
-from benches.core.work import Contender, UnavailableError, Work
+from benches.work import Contender, UnavailableError, Work
 
 UNITS_PER_TICK = 100
 """ITCH prices are in 1/10,000; a tick is a cent."""
@@ -52,7 +52,7 @@ class Rows(Contender):
         self.units = len(self.rows)
         self.book = new_book()
 
-    def round_ns(self):
+    def round(self):
         self.book = new_book()
         start_ns = time.thread_time_ns()
         self.book.apply(self.rows)
@@ -67,7 +67,7 @@ class Bytes(Rows):
         super().__init__(folder)
         self.messages = (folder / "orders.itch").read_bytes()
 
-    def round_ns(self):
+    def round(self):
         self.book = new_book(units_per_tick=UNITS_PER_TICK)
         start_ns = time.thread_time_ns()
         self.book.apply_itch(self.messages)
@@ -101,7 +101,7 @@ WORKS = [
         name="l3_rows",
         title="L3 messages from integer arrays",
         unit="message",
-        reach_ns=35,
+        reach=35,
         prepare=prepare,
         ours=Rows,
         truth=truth,
@@ -111,7 +111,7 @@ WORKS = [
         name="l3_itch",
         title="L3 messages from ITCH 5.0 bytes",
         unit="message",
-        reach_ns=60,
+        reach=60,
         prepare=prepare,
         ours=Bytes,
         truth=truth,

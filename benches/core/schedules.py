@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 import numpy as np
-from benches.core.work import Contender, Work
+from benches.work import Contender, Work
 
 from openoutcry.native import vwap_schedule
 
@@ -39,7 +39,7 @@ class Listed(Contender):
             "seed": 7,
         }
 
-    def round_ns(self):
+    def round(self):
         parent, weights = self.parent, self.weights
         start_ns = time.thread_time_ns()
         for _ in range(REPEATS):
@@ -58,7 +58,7 @@ class Written(Listed):
         self.weights = np.array(self.weights)
         self.rows = np.empty((len(self.weights), 2), np.int64)
 
-    def round_ns(self):
+    def round(self):
         parent, weights, rows = self.parent, self.weights, self.rows
         start_ns = time.thread_time_ns()
         for _ in range(REPEATS):
@@ -75,7 +75,7 @@ def work(slices, reach_ns, ours, name, title):
         name=name,
         title=f"VWAP schedule of {slices} slices, {title}",
         unit="schedule",
-        reach_ns=reach_ns,
+        reach=reach_ns,
         prepare=partial(prepare, slices),
         ours=ours,
         truth=truth,

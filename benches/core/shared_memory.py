@@ -6,7 +6,7 @@ import time
 import numpy as np
 from benches.core import inputs
 from benches.core.feed import new_feed
-from benches.core.work import Contender, UnavailableError, Work
+from benches.work import Contender, UnavailableError, Work
 
 CALLS = 100_000
 DEPTH = 20
@@ -49,7 +49,7 @@ class Segment(Contender):
 
 
 class Read(Segment):
-    def round_ns(self):
+    def round(self):
         self.publisher.publish(0, self.feed, 1)
         read, out = self.reader.read, self.out
         start_ns = time.thread_time_ns()
@@ -59,7 +59,7 @@ class Read(Segment):
 
 
 class Publish(Segment):
-    def round_ns(self):
+    def round(self):
         publish, feed = self.publisher.publish, self.feed
         start_ns = time.thread_time_ns()
         for now_ns in range(CALLS):
@@ -82,7 +82,7 @@ def work(name, title, reach_ns, ours, peers):
         name=f"shared_memory_{name}",
         title=f"shared-memory snapshot of {DEPTH} levels, {title}",
         unit="snapshot",
-        reach_ns=reach_ns,
+        reach=reach_ns,
         prepare=prepare,
         ours=ours,
         truth=truth,

@@ -6,7 +6,7 @@ from functools import partial
 
 from benches.core import inputs
 from benches.core.feed import new_feed
-from benches.core.work import Contender, Work
+from benches.work import Contender, Work
 
 
 class Ours(Contender):
@@ -20,7 +20,7 @@ class Ours(Contender):
         self.units = len(self.frames)
         self.feed = None
 
-    def round_ns(self):
+    def round(self):
         feed = self.feed = new_feed(self.facts, analytics=self.analytics)
         start_ns = time.thread_time_ns()
         for frame in self.frames:
@@ -49,7 +49,7 @@ WORKS = [
         name="trade_frames",
         title="spot trade frame, bytes to tape",
         unit="frame",
-        reach_ns=350,
+        reach=350,
         prepare=partial(inputs.write_trades, inputs.SPOT),
         ours=Ours,
         truth=truth,
@@ -59,7 +59,7 @@ WORKS = [
         name="trade_frames_analytics",
         title="spot trade frame, bytes to tape, features and anomaly panel",
         unit="frame",
-        reach_ns=350,
+        reach=350,
         prepare=partial(inputs.write_trades, inputs.SPOT),
         ours=OursWithAnalytics,
         truth=truth,

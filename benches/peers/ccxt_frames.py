@@ -41,7 +41,7 @@ class Frames:
         self.frames = (folder / "frames.txt").read_text().split("\n")
         self.units = len(self.frames)
 
-    def round_ns(self):
+    def round(self):
         return asyncio.run(self._round_ns())
 
     async def _round_ns(self):
@@ -82,7 +82,7 @@ class Depth(Frames):
 class OrjsonDepth(Depth):
     """Without ccxt's exchange: its book is filled from what orjson parsed."""
 
-    def round_ns(self):
+    def round(self):
         self.book = OrderBook(
             {
                 side: [[float(each) for each in level] for level in self.snapshot[side]]

@@ -38,7 +38,7 @@ class Blackboard:
 
 
 class Read(Blackboard):
-    def round_ns(self):
+    def round(self):
         get = self.entry.get
         start_ns = time.thread_time_ns()
         for _ in range(CALLS):
@@ -47,7 +47,7 @@ class Read(Blackboard):
 
 
 class Update(Blackboard):
-    def round_ns(self):
+    def round(self):
         update, record = self.mutable.update_with_copy, self.record
         start_ns = time.thread_time_ns()
         for _ in range(CALLS):

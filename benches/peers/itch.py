@@ -22,7 +22,7 @@ class Book:
             session.feed(chunk)
         return session
 
-    def round_ns(self):
+    def round(self):
         session = new_session(*self.tables)
         start_ns = time.thread_time_ns()
         self.feed(session)

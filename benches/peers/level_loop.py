@@ -31,7 +31,7 @@ class Rows:
         """(bid_ticks, bid_lots, ask_ticks, ask_lots)."""
         raise NotImplementedError
 
-    def round_ns(self):
+    def round(self):
         self.book = self.new_book()
         set_level = self.setter(self.book)
         start_ns = time.thread_time_ns()
@@ -44,7 +44,7 @@ class Rows:
 
 
 class RowsAndTop(Rows):
-    def round_ns(self):
+    def round(self):
         self.book = self.new_book()
         set_level, read_touch = self.setter(self.book), self.toucher(self.book)
         start_ns = time.thread_time_ns()

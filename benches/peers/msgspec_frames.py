@@ -49,7 +49,7 @@ class Depth(Frames):
             {float(price): float(size) for price, size in snapshot[side]} for side in ("bids", "asks")
         ]
 
-    def round_ns(self):
+    def round(self):
         bids, asks = self.book = [dict(side) for side in self.start]
         decode = self.decode
         start_ns = time.thread_time_ns()
@@ -73,7 +73,7 @@ class Trades(Frames):
         super().__init__(folder)
         self.decode = decoder(self.frames[0], Trade)
 
-    def round_ns(self):
+    def round(self):
         decode = self.decode
         start_ns = time.thread_time_ns()
         for frame in self.frames:

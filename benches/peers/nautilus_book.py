@@ -56,7 +56,7 @@ class BuiltBefore:
             OrderBookDeltas(INSTRUMENT, [delta(row) for row in chunk]) for chunk in chunks(rows, PER_BATCH)
         ]
 
-    def round_ns(self):
+    def round(self):
         self.book = new_book()
         apply = self.book.apply_deltas
         start_ns = time.thread_time_ns()
@@ -74,7 +74,7 @@ class FromIntegers:
         self.units = len(rows)
         self.messages = chunks(rows, PER_MESSAGE)
 
-    def round_ns(self):
+    def round(self):
         self.book = new_book()
         apply = self.book.apply_deltas
         start_ns = time.thread_time_ns()

@@ -51,7 +51,7 @@ class BuiltBefore:
         batches = chunks(list(deltas(rows)), PER_BATCH)
         self.batches = [OrderBookDeltas(INSTRUMENT, batch) for batch in batches]
 
-    def round_ns(self):
+    def round(self):
         self.book = OrderBook(INSTRUMENT, BookType.L3_MBO)
         apply = self.book.apply_deltas
         start_ns = time.thread_time_ns()

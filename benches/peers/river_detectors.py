@@ -15,7 +15,7 @@ class PageHinkley:
     def __init__(self, folder):
         self.values = np.load(folder / "ticks.npy")[:TICKS, 0].tolist()
 
-    def round_ns(self):
+    def round(self):
         detector = drift.PageHinkley()
         start_ns = time.thread_time_ns()
         for value in self.values:
@@ -35,7 +35,7 @@ class HalfSpaceTrees:
         scaled = (found[:TREE_TICKS] - low) / (high - low)
         self.ticks = [dict(enumerate(tick)) for tick in scaled.tolist()]
 
-    def round_ns(self):
+    def round(self):
         detector = anomaly.HalfSpaceTrees(n_trees=10, height=8, seed=1)
         start_ns = time.thread_time_ns()
         for tick in self.ticks:

@@ -1,9 +1,11 @@
-"""Serves one contender of `module:Class` to `benches/core`: `round` or `state` in, a line of JSON out."""
+"""Serves one contender of `module:Class` to `benches/peer.py`: `round` or `state` in, a line of JSON out."""
 
 import importlib
 import json
 import sys
 from pathlib import Path
+
+from unavailable import UnavailableError
 
 
 def main():
@@ -16,13 +18,13 @@ def main():
 
     try:
         contender = getattr(importlib.import_module(module), name)(folder)
-    except ImportError as error:
+    except (ImportError, UnavailableError) as error:
         answer(unavailable=str(error))
         return
-    answer(units=contender.units)
+    answer(units=contender.units, remark=getattr(contender, "remark", ""))
     for line in sys.stdin:
         if line == "round\n":
-            answer(ns=contender.round_ns())
+            answer(figure=contender.round())
         else:
             answer(state=contender.state())
 

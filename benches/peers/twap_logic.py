@@ -25,7 +25,7 @@ class Logic:
         facts = json.loads((folder / "facts.json").read_text())
         self.slices, self.total = facts["slices"], facts["total_lots"] * LOT
 
-    def round_ns(self):
+    def round(self):
         schedule = self.schedule
         start_ns = time.thread_time_ns()
         for _ in range(REPEATS):

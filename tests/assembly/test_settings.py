@@ -40,6 +40,21 @@ def test_the_defaults_are_a_paper_set_up_whose_names_all_exist():
     check_names(settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("market-maker", "strategy: market-maker needs the book, to quote, which paper and live runs"),
+        ("order-flow-imbalance", "strategy: order-flow-imbalance needs the features of the book"),
+        ("pairs", "strategy: pairs needs 2 symbols at once, .*; backtest it"),
+    ],
+)
+def test_a_strategy_that_a_run_cannot_serve_is_refused_at_its_start(name, match):
+    for mode in ("paper", "live"):
+        with pytest.raises(ConfigurationError, match=match):
+            check_names(load_settings(None, {"mode": mode, "strategy.name": name}))
+    check_names(load_settings(None, {"mode": "backtest", "strategy.name": name}))
+
+
 def test_a_file_changes_only_what_it_names(tmp_path):
     path = tmp_path / "paper.toml"
     path.write_text(

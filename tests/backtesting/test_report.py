@@ -8,7 +8,7 @@ from tests.backtesting.recorded_run import BTC, SYMBOL, T0, candle, write_run
 
 from openoutcry.assembly.paths import RunRecord, create_run, write_record
 from openoutcry.backtesting.charts import MAX_CANDLES_DRAWN, candle_chart
-from openoutcry.backtesting.report import write_report
+from openoutcry.backtesting.report.run import write_report
 from openoutcry.backtesting.summary import amounts, headline, summarise
 from openoutcry.domain.errors import JournalError, MissingDataError
 from openoutcry.domain.units import NS_PER_S

@@ -6,9 +6,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benches.core import generated, inputs, l2_rows, l3, table
-from benches.core.rounds import DisagreementError, Result, Timing, check_agreement, run, time_rounds
-from benches.core.work import Contender, UnavailableError, Work
+from benches.core import generated, inputs, l2_rows, l3
+from benches.rounds import DisagreementError, Result, Timing, check_agreement, run, time_rounds
+from benches.work import Contender, UnavailableError, Work
+
+from benches import table
 
 
 class Fixed(Contender):
@@ -19,7 +21,7 @@ class Fixed(Contender):
     def __init__(self, *rounds_ns, end=(1, 2)):
         self.rounds_ns, self.end = iter(rounds_ns), list(end)
 
-    def round_ns(self):
+    def round(self):
         return next(self.rounds_ns)
 
     def state(self):
@@ -32,7 +34,7 @@ def work(contender=None, truth=(1, 2), **changes):
             "name": "books",
             "title": "books",
             "unit": "row",
-            "reach_ns": 20,
+            "reach": 20,
             "prepare": lambda folder: None,
             "ours": lambda folder: contender,
             "truth": lambda folder: list(truth),
@@ -53,9 +55,9 @@ def test_rounds_are_interleaved_and_the_least_counts():
     order = []
 
     class Noted(Fixed):
-        def round_ns(self):
+        def round(self):
             order.append(self)
-            return super().round_ns()
+            return super().round()
 
     ours, peer = Noted(300, 100, 200), Noted(20, 30, 10)
     timings = time_rounds({"ours": ours, "peer": peer}, 3)

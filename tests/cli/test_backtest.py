@@ -1,3 +1,8 @@
+import re
+import shlex
+from html import unescape
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -45,7 +50,7 @@ def test_a_strategy_is_traded_over_a_file(oo, candles):
     result = answer.result
     assert result["strategy"] == "sma-cross"
     assert result["parameters"] == {"warmup": 40, "fast": 10}
-    assert (result["symbol"], result["candles"]) == ("BTC/USDT:USDT", 600)
+    assert (result["symbols"], result["datasets"][0]["rows"]) == (["BTC/USDT:USDT"], 600)
     assert result["counts"]["fills"] > 3
     assert float(result["fees"]) > 0
     assert result["opening"] == "100000.00000000"
@@ -59,8 +64,9 @@ def test_a_strategy_is_traded_over_a_file(oo, candles):
 def test_people_get_a_table(oo, candles):
     answer = oo("backtest", "buy_and_hold", "--data", candles)
     assert answer.code == 0
-    assert "buy-and-hold on BTC/USDT:USDT" in answer.out
-    assert "assumptions" in answer.out
+    assert "on BTC/USDT:USDT" in answer.out
+    assert answer.out.startswith("Bad: ")
+    assert "buy and hold" in answer.out
 
 
 def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
@@ -80,10 +86,31 @@ def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
     assert answer.code == 0, answer.error
     result = answer.result
     assert result["opening"] == "2000.50000000"
-    assert result["candles"] == 144
+    assert result["datasets"][0]["rows"] == 144
     assert "fees are 7.5 bps for a taker, -1 bps for a maker" in result["assumptions"]
     assert float(result["funding"]) > 0
     assert oo("backtest", "buy_and_hold", "--data", candles, *options).result["funding"] == "0.00000000"
+
+
+def test_the_command_in_the_report_gives_the_same_bytes(oo, candles):
+    options = (
+        "--cash",
+        "2000.5",
+        "--fee-bps",
+        "7.5/-1",
+        "--from",
+        "2024-01-01T12:00",
+        "--half-spread-bps",
+        "2",
+    )
+    answer = oo("backtest", "sma_cross", "--data", candles, "--param", "fast=7", *options, "--json").result
+    page = Path(answer["report_path"]).read_bytes()
+    command = re.search(r'<pre class="command"><code>(.+?)</code>', page.decode(), re.DOTALL)[1]
+    program, *line = shlex.split(unescape(command))
+    again = oo(*line, "--json").result
+    assert program == "openoutcry"
+    assert {**again, "wall_s": 0} == {**answer, "wall_s": 0}
+    assert Path(again["report_path"]).read_bytes() == page
 
 
 def test_settings_of_a_file_hold_and_the_line_goes_above_them(oo, candles, tmp_path):

@@ -1,11 +1,11 @@
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import pytest
 
 from openoutcry.domain.errors import InvalidInputError
-from openoutcry.plugins.parameters import Parametrised
+from openoutcry.plugins.parameters import Parameter, Parametrised, parameters_of
 
 
 class Sample(Parametrised, frozen=True):
@@ -35,3 +35,33 @@ def test_good_parameters_are_taken():
 def test_bad_parameters_are_named(parameters, match):
     with pytest.raises(InvalidInputError, match=match):
         Sample(**parameters)
+
+
+class Ranged(Parametrised, frozen=True):
+    open_ended: Annotated[int, msgspec.Meta(gt=2, lt=8)] = 5
+    band: Annotated[float, msgspec.Meta(gt=0.0)] = 2.0
+    mode: Literal["net", "veto"] = "net"
+    shorts: bool = True
+    note: str = "x"
+
+
+def test_parameters_are_told_with_their_ranges():
+    assert parameters_of(Sample) == (
+        Parameter("count", "int", 3, 2, 5),
+        Parameter("share", "float", 0.5, 0.0, 1.0),
+        Parameter("any_number", "float", 0.0),
+    )
+    assert parameters_of(Ranged) == (
+        Parameter("open_ended", "int", 5, 3, 7),
+        Parameter("band", "float", 2.0, math.nextafter(0.0, 1.0), None),
+        Parameter("mode", "choice", "net", choices=("net", "veto")),
+        Parameter("shorts", "bool", True, choices=(False, True)),
+        Parameter("note", "str", "x"),
+    )
+
+
+@pytest.mark.parametrize("name", ["count", "share"])
+def test_the_ends_of_a_range_are_taken(name):
+    parameter = next(each for each in parameters_of(Sample) if each.name == name)
+    for end in (parameter.low, parameter.high):
+        assert getattr(Sample(**{name: end}), name) == end

@@ -13,7 +13,8 @@ from openoutcry.domain.opinions import Classification, Signal
 from openoutcry.domain.orders import Fill, OrderIntent, Refused
 from openoutcry.domain.units import Atoms, PriceTicks, SizeLots, TimestampNs
 from openoutcry.strategies.candle_join import MAX_WAITING
-from openoutcry.strategies.desk import MAX_RETRY_CANDLES, DeskSettings, StrategyDesk
+from openoutcry.strategies.desk import DeskSettings, StrategyDesk
+from openoutcry.strategies.leg import MAX_RETRY_CANDLES
 from openoutcry.strategies.momentum import MovingAverageCross
 from openoutcry.strategies.strategy import Needs, Strategy
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from openoutcry.assembly.backtest_settings import BacktestSettings
+from openoutcry.assembly.simulation_settings import SimulationSettings
 from openoutcry.assembly.transport_settings import TransportSettings
 from openoutcry.domain.errors import ConfigurationError, OpenOutcryError
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S
@@ -121,6 +122,7 @@ class Settings(_Section, frozen=True):
     transport: TransportSettings = TransportSettings()
     paths: PathSettings = PathSettings()
     backtest: BacktestSettings = BacktestSettings()
+    simulation: SimulationSettings = SimulationSettings()
 
     def feed_of(self, symbol: str) -> FeedSettings:
         """The feed's settings for one of the symbols."""
@@ -181,9 +183,11 @@ def check_names(settings: Settings, plugins: Plugins | None = None, origin: str 
     """Check that the classifiers and the strategy exist and take their parameters, by making each once.
 
     Raises:
-        ConfigurationError: names the key, and the nearest name or parameter.
+        ConfigurationError: names the key, and the nearest name or parameter; or the strategy needs what a
+            run in the settings' mode cannot show it.
     """
     from openoutcry.models.shipped import classifier_registry  # noqa: PLC0415  loads TA-Lib
+    from openoutcry.strategies.serving import check_live_serves  # noqa: PLC0415
     from openoutcry.strategies.shipped import strategy_registry  # noqa: PLC0415
 
     if plugins is None:
@@ -202,7 +206,9 @@ def check_names(settings: Settings, plugins: Plugins | None = None, origin: str 
             f"{origin}: classifiers: two have the same name; each votes once, remove one"
         )
     try:
-        strategies.create(settings.strategy.name, settings.strategy.parameters)
+        strategy = strategies.create(settings.strategy.name, settings.strategy.parameters)
+        if settings.mode != "backtest":
+            check_live_serves(strategy)
     except OpenOutcryError as error:
         raise ConfigurationError(f"{origin}: strategy: {error}") from error
 

@@ -21,6 +21,7 @@ from openoutcry.domain.orders import Accepted, Approved, Done, Fill, OrderIntent
 from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
 from openoutcry.execution.desk import ExecutionDesk
 from openoutcry.execution.record_store import RecordsInMemory
+from openoutcry.ingestion.candles import interval_text
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.loader import Plugins
@@ -191,11 +192,14 @@ class CandleBacktest:
             )
         )
         interval_ns = series.interval_ns
+        name = (
+            f"candle:{symbol}:{interval_text(interval_ns)}"  # as live, so that runs can be compared by cause
+        )
 
         def candle_at(row: int) -> CandleClosed:
             open_ns = opens_ns[row]
             return CandleClosed(
-                id=f"candle:{symbol}:{open_ns}",
+                id=f"{name}:{open_ns + interval_ns}",
                 symbol=symbol,
                 open_ns=TimestampNs(open_ns),
                 close_ns=TimestampNs(open_ns + interval_ns),

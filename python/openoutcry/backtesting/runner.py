@@ -16,7 +16,7 @@ from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.strategy import Strategy
+from openoutcry.strategies.strategy import Needs, Strategy
 
 RUN_ID_CHARS: Final = 12
 
@@ -48,9 +48,10 @@ def run_candles(
     parameters = parameters_of(strategy)
     data = [dataset and dataset.sha256, series.instrument.symbol, *series.open_ns[[0, -1]].tolist()]
     rates = b"" if funding is None else funding.times_ns.tobytes() + funding.rates.tobytes()
-    run_id = _run_id([config_hash(settings), strategy.name, parameters, data, rates])
+    run_id = run_id_of([config_hash(settings), strategy.name, parameters, data, rates])
     backtest = CandleBacktest(series, strategy, settings, run_id=run_id, funding=funding, plugins=plugins)
-    shares = None if asks_each_candle or strategy.needs.opinions else strategy.exposures(backtest.columns)
+    is_foretold = not asks_each_candle and foretells(strategy, len(series))
+    shares = strategy.exposures(backtest.columns) if is_foretold else None
     backtest.run(shares, progress)
     costs, chronicle = settings.backtest, backtest.chronicle
     paid = [(each.at_ns, each.amount_atoms) for each in backtest.venue.funding]
@@ -79,6 +80,11 @@ def run_candles(
     )
 
 
+def foretells(strategy: Strategy, candles: int) -> bool:
+    """Whether `exposures` may be asked: the strategy needs candles alone, and there are enough to warm up."""
+    return strategy.needs == Needs() and candles >= strategy.warmup
+
+
 def parameters_of(strategy: Strategy) -> Mapping[str, Any]:
     """A strategy's parameters by name."""
     return {field.name: getattr(strategy, field.name) for field in msgspec.structs.fields(type(strategy))}
@@ -94,8 +100,8 @@ def _check(series: CandleSeries, strategy: Strategy) -> None:
         )
 
 
-def _run_id(what: object) -> str:
-    """The same for the same settings, strategy and data."""
+def run_id_of(what: object) -> str:
+    """An id that is the same for the same settings, strategy and data."""
     return f"b-{hashlib.sha256(msgspec.json.encode(what, order='sorted')).hexdigest()[:RUN_ID_CHARS]}"
 
 

@@ -190,7 +190,7 @@ def _progress(file: Path, *, is_shown: bool) -> Iterator[Callable[[int], None]]:
 
 def _write_plot(path: Path, title: str, values: "array[float]", alarms: list[dict[str, object]]) -> None:
     from openoutcry.backtesting.charts import series_chart  # noqa: PLC0415  --help needs none of it
-    from openoutcry.backtesting.report import html_table, page, write_page  # noqa: PLC0415
+    from openoutcry.backtesting.report.page import html_table, page, write_page  # noqa: PLC0415
 
     columns = ("row", "time", "value", "score", "cause", "evidence")
     rows = [tuple(alarm[name] for name in columns) for alarm in alarms]

@@ -1,14 +1,11 @@
 """A strategy over history."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from openoutcry.cli.options import json_option, put_json
-
-if TYPE_CHECKING:
-    from openoutcry.backtesting.result import BacktestResult
+from openoutcry.cli.options import json_option, state_dir_option
 
 
 @click.command()
@@ -23,36 +20,17 @@ if TYPE_CHECKING:
 @click.option("--funding", type=click.Path(path_type=Path), metavar="FILE", help="Of a contract.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="The settings.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of everything random  [default: 0].")
+@state_dir_option
 @json_option
-def backtest(as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
+def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
     """Trade STRATEGY over the candles in FILE, with the same strategy, risk and execution as live.
 
     Without --config the strategy is judged alone: the whole cash may be invested and risk hardly limits it.
+    The result is kept in the state folder with its report; `report` and `compare` take its id.
     """
-    from openoutcry.cli.backtest_run import (  # noqa: PLC0415  --help needs none of it
-        Request,
-        run_backtest,
-        summary_of,
-    )
+    from openoutcry.backtesting.saved_runs import keep  # noqa: PLC0415  --help needs none of it
+    from openoutcry.cli.backtest_run import Request, run_backtest  # noqa: PLC0415
+    from openoutcry.cli.report import put_backtest  # noqa: PLC0415
 
     result = run_backtest(Request(**options), shows_progress=not as_json)
-    if as_json:
-        put_json(summary_of(result))
-    else:
-        show(result)
-
-
-def show(result: "BacktestResult") -> None:
-    """Sum a backtest up, for people."""
-    from openoutcry.cli.backtest_run import summary_of  # noqa: PLC0415  as above
-    from openoutcry.cli.options import table  # noqa: PLC0415
-
-    rows: list[tuple[str, object]] = []
-    for name, value in summary_of(result).items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {each}" for key, each in value.items())  # noqa: PLW2901  as text
-        elif isinstance(value, list):
-            value = "\n".join(map(str, value))  # noqa: PLW2901
-        if value not in ("", None):
-            rows.append((name.replace("_", " "), value))
-    table(f"{result.strategy} on {result.symbol}", rows)
+    put_backtest(*keep(result, state_dir), as_json=as_json)

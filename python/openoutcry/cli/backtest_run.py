@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -15,15 +15,20 @@ from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import run_candles
+from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_US, TimestampNs, atoms_from_text, atoms_to_text, parse_decimal
+from openoutcry.domain.units import NS_PER_MS, NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
 from openoutcry.plugins.loader import Plugins
-from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
+CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
+
+if TYPE_CHECKING:
+    from openoutcry.backtesting.history.datasets import EventsDataset
 
 Tell = Callable[[int, int], None]
 
@@ -53,9 +58,15 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     """
     plugins = Plugins()
     plugins.load_installed()
-    strategy = strategy_registry(plugins).create(request.strategy, _parameters(request.params))
-    series, dataset = _span(*load_candles(request.data), request)
-    settings = _settings(request, series.instrument, strategy)
+    found = located(request.strategy, plugins)
+    strategy = found.create(typed_parameters(request.params))
+    events = events_at(request.data)
+    if events is not None and strategy.needs.book:
+        settings = settings_of(request, events.instrument, strategy, found.text)
+        return _run_events(events, strategy, settings, shows_progress=shows_progress)
+    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
+    series, dataset = span_of(*loaded, request)
+    settings = settings_of(request, series.instrument, strategy, found.text)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
     with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
@@ -64,40 +75,43 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def summary_of(result: BacktestResult) -> dict[str, Any]:
-    """A result for programs: amounts as exact decimal text in the quote asset."""
-    curve, dataset = result.curve, result.datasets[0] if result.datasets else None
-    peak = np.maximum.accumulate(curve.equity_atoms)
-    return {
-        "run_id": result.run_id,
-        "strategy": result.strategy,
-        "parameters": dict(result.parameters),
-        "symbol": result.symbol,
-        "data": dataset.path if dataset is not None else "",
-        "data_sha256": dataset.sha256 if dataset is not None else "",
-        "candles": len(curve),
-        "from": _moment(int(curve.times_ns[0])),
-        "to": _moment(int(curve.times_ns[-1])),
-        "opening": atoms_to_text(result.opening_atoms),
-        "net": atoms_to_text(result.net_atoms),
-        "fees": atoms_to_text(result.fees_atoms),
-        "funding": atoms_to_text(result.funding_atoms),
-        "bought_and_held": atoms_to_text(int(curve.benchmark_atoms[-1]) - result.opening_atoms),
-        "max_drawdown": atoms_to_text(int((peak - curve.equity_atoms).max())),
-        "position_lots": int(curve.position_lots[-1]),
-        "counts": dict(result.counts),
-        "refusals": dict(result.refusals),
-        "halt_reason": result.halt_reason,
-        "findings": [f"{each.severity}: {each.detail}" for each in dataset.findings] if dataset else [],
-        "assumptions": list(result.assumptions),
-        "seed": result.seed,
-        "config_hash": result.config_hash,
-        "wall_s": round(result.wall_s, 3),
-    }
+def events_at(place: Path) -> "EventsDataset | None":
+    """The market events that a path or a reference of the catalogue names; None if it names candles.
+
+    Raises:
+        OpenOutcryError: the data cannot be used.
+    """
+    if place.suffix in CANDLE_SUFFIXES and place.is_file():
+        return None  # most backtests: the importers of events need not be loaded
+    from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
+
+    found = load_any(str(place))
+    return found if isinstance(found, EventsDataset) else None
 
 
-def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> Settings:
-    """The file's settings, or those of a backtest without one; what was typed goes above both."""
+def _run_events(
+    events: "EventsDataset", strategy: Strategy, settings: Settings, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.events_run import run_events  # noqa: PLC0415
+
+    with _progress(is_shown=shows_progress and sys.stderr.isatty(), what="events") as tell:
+        return run_events(events, strategy, settings, progress=tell)
+
+
+def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
+    """Candles of the events' trades."""
+    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
+
+    interval_ns = load_settings(request.config).simulation.candle_ms * NS_PER_MS
+    series = candles_of_trades(events, interval_ns, None)
+    return series, msgspec.structs.replace(events.record, rows=len(series))
+
+
+def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
+    """The file's settings, or those of a backtest without one; what was typed goes above both.
+
+    `found_at` is what finds the strategy again.
+    """
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
@@ -115,29 +129,9 @@ def _settings(request: Request, instrument: Instrument, strategy: Strategy) -> S
         above["seed"] = request.seed
     settings = load_settings(request.config, above)
     named = msgspec.structs.replace(
-        settings.strategy, name=strategy.name, parameters=_parameters(request.params)
+        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
     )
     return msgspec.structs.replace(settings, strategy=named)
-
-
-def _parameters(texts: Sequence[str]) -> dict[str, bool | int | float | str]:
-    """`NAME=VALUE` texts; a value is a bool, a whole number, a number or text, whichever it reads as."""
-    parameters: dict[str, bool | int | float | str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise InvalidInputError(f"--param {text!r} is no NAME=VALUE; write it as fast=10")
-        parameters[name] = _value(value)
-    return parameters
-
-
-def _value(text: str) -> bool | int | float | str:
-    if text in {"true", "false"}:
-        return text == "true"
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def _fees(text: str) -> tuple[int, int]:
@@ -153,7 +147,7 @@ def _ppm(text: str, what: str) -> int:
     return int(ppm)
 
 
-def _span(
+def span_of(
     series: CandleSeries, dataset: DatasetRecord, request: Request
 ) -> tuple[CandleSeries, DatasetRecord]:
     """The candles that open and close within the times asked for."""
@@ -186,7 +180,7 @@ def _moment(at_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
+def _progress(*, is_shown: bool, what: str = "candles") -> Iterator[Tell | None]:
     """A bar on stderr while this lasts."""
     if not is_shown:
         yield None
@@ -195,5 +189,5 @@ def _progress(*, is_shown: bool) -> Iterator[Tell | None]:
     from rich.progress import Progress  # noqa: PLC0415
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("candles", total=None)
+        task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

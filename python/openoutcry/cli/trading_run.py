@@ -12,7 +12,7 @@ import msgspec
 
 from openoutcry.assembly.paths import halt_latch
 from openoutcry.assembly.settings import Settings, check_orders_go, load_settings
-from openoutcry.backtesting.report import write_report
+from openoutcry.backtesting.report.run import write_report
 from openoutcry.backtesting.summary import headline, summarise
 from openoutcry.cli.follow import REPLAY_ENDED, Follow
 from openoutcry.cli.local_venue import LocalVenue, exchange_arguments

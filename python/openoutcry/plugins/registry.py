@@ -42,6 +42,19 @@ class Registry(Generic[Product]):
         """Every registered name, sorted."""
         return tuple(sorted(self._entries))
 
+    def has(self, name: str) -> bool:
+        """Whether a name is registered, written with dashes or underscores."""
+        return name in self._entries or name.replace("_", "-") in self._entries
+
+    def full_name(self, name: str) -> str:
+        """A name as it was registered. Raises InvalidInputError if nobody did."""
+        self._entry(name)
+        return name if name in self._entries else name.replace("_", "-")
+
+    def factory(self, name: str) -> Factory:
+        """What makes it. Raises InvalidInputError if nobody registered the name."""
+        return self._entry(name).factory
+
     def owner(self, name: str) -> str:
         """Who registered a name. Raises InvalidInputError if nobody did."""
         return self._entry(name).owner

@@ -153,8 +153,8 @@ def combination_factory(create: Create) -> Callable[..., Combination]:
         members: str = "sma-cross + breakout",
         weighting: Weighting = "static",
         conflict: Conflict = "net",
-        quorum: int = 1,
-        judged: int = 200,
+        quorum: Quorum = 1,
+        judged: Candles = 200,
     ) -> Combination:
         """Members as `2 * sma_cross(fast=10, warmup=50) + breakout`."""
         terms = parse_members(members)

@@ -1,9 +1,8 @@
-"""Runs one strategy on one symbol: from candles and opinions to signals and intents."""
+"""Runs one strategy: from candles and opinions to signals and intents."""
 
 import math
-from bisect import bisect_left
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -18,14 +17,17 @@ from openoutcry.domain.units import NS_PER_S, TimestampNs
 from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Prices
 from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.parameters import Parametrised
+from openoutcry.plugins.registry import did_you_mean
 from openoutcry.strategies.candle_join import CandleJoin, Joined
+from openoutcry.strategies.leg import Leg
 from openoutcry.strategies.outlook import Outlook
-from openoutcry.strategies.strategy import Exposure, Market, Strategy
-
-MAX_RETRY_CANDLES: Final = 32  # the longest pause before a refused intent is tried again
+from openoutcry.strategies.serving import check_desk_serves
+from openoutcry.strategies.strategy import Exposure, Market, Quotes, Strategy
+from openoutcry.strategies.symbol_join import SymbolJoin
 
 PositiveNs = Annotated[int, msgspec.Meta(gt=0)]
 Change = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]  # of exposure; from -1 to 1 is 2
+FeatureSource = Callable[[str], Mapping[str, float]]  # a symbol's features now, by name
 
 
 class DeskSettings(Parametrised, frozen=True, kw_only=True):
@@ -47,9 +49,9 @@ class DeskSettings(Parametrised, frozen=True, kw_only=True):
 class StrategyDesk:
     """Asks the strategy about each candle that has been joined with its classification.
 
-    Signals depend on candles alone. An intent follows when the wanted exposure leaves the no-trade band
-    around the one last intended; the first wish after a start always makes one, because what is held then
-    is not known here. A refused intent is tried again with growing pauses (1, 2, 4 … candles).
+    Signals depend on what the strategy is shown alone. An intent follows when the wanted exposure leaves the
+    no-trade band around the one last intended (see `Leg`). A strategy that looks at several symbols is asked
+    when each of them has closed a candle at the same moment, and answers with a signal a symbol.
 
     A decider: CandleClosed, Classification → [Signal, OrderIntent]; CandleHistory, Fill, Refused → nothing.
     """
@@ -62,19 +64,37 @@ class StrategyDesk:
         settings: DeskSettings | None = None,
         max_clock_lead_ns: int = MAX_CLOCK_LEAD_NS,
         window: CandleWindow | HistoryWindow | None = None,
+        others: Sequence[str] = (),
+        features: FeatureSource | None = None,
     ) -> None:
-        """Set up for one symbol; `window` is given where the whole history is in memory already."""
+        """Set up for one symbol and the `others` that the strategy looks at.
+
+        `window` is given where the whole history of `symbol` is in memory already; `features` answers for a
+        strategy that needs them.
+
+        Raises:
+            InvalidInputError: the desk cannot show the strategy what it needs, or not carry out what it says.
+        """
         self._strategy = strategy
         self._name = strategy.name
         self._settings = settings or DeskSettings()
-        if window is None:
-            window = CandleWindow(symbol=symbol, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
-        self._window = window
+        self._needs = strategy.needs
+        self._features = features
+        self._symbol = symbol
+        check_desk_serves(strategy, (symbol, *others), has_features=features is not None)
+        made = [
+            CandleWindow(symbol=each, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
+            for each in (symbol, *others)
+        ]
+        self._window = window if window is not None else made[0]
+        band, long_only = self._settings.no_trade_band, self._settings.long_only
+        self._legs = {
+            each.symbol: Leg(each, no_trade_band=band, long_only=long_only)
+            for each in (self._window, *made[1:])
+        }
+        self._leg = self._legs[symbol]
         self._join = CandleJoin()
-        self._intended: float | None = None
-        self._intent_id = ""
-        self._refusals = 0
-        self._pause_candles: int | None = None  # until a refused intent is tried again
+        self._symbols = SymbolJoin(tuple(self._legs), capacity=self.warmup) if others else None
         self._counts = {
             "strategy_signals": 0,
             "strategy_intents": 0,
@@ -88,13 +108,15 @@ class StrategyDesk:
         return max(self._strategy.warmup, self._settings.volatility_candles + 1)
 
     def forget_intent(self) -> None:
-        """The last intent may not have arrived: the next candle's wish makes one again, whatever it is."""
-        self._intended = None
+        """The last intents may not have arrived: the next wish makes them again, whatever it is."""
+        for leg in self._legs.values():
+            leg.intended = None
 
     @property
     def counters(self) -> dict[str, float]:
         """Figures for monitoring."""
-        return {**self._counts, **self._join.counts}
+        joined = self._symbols.counts if self._symbols is not None else {}
+        return {**self._counts, **self._join.counts, **joined}
 
     def skip(self, outlook: Outlook, start: int) -> int:
         """The first row at which it makes an intent, the number of candles if at none; those before count.
@@ -102,17 +124,7 @@ class StrategyDesk:
         `start` is the row behind the last intent: from there on a wish crosses the band only where it
         changes. The rows before the warm-up must have no wish.
         """
-        if self._intended is None:
-            return outlook.row_of_wish(start, 1)
-        found = len(outlook)
-        for index in range(bisect_left(outlook.rows, start), len(outlook.rows)):
-            if abs(self._allowed(outlook.shares[index]) - self._intended) > self._settings.no_trade_band:
-                found = outlook.rows[index]
-                break
-        if self._pause_candles is not None:
-            found = min(found, outlook.row_of_wish(start, self._pause_candles))
-            self._pause_candles -= outlook.wishes_between(start, found)
-        return found
+        return self._leg.skip(outlook, start)
 
     def decide(self, message: Message, now_ns: TimestampNs) -> Sequence[Message]:
         """Take one message.
@@ -121,64 +133,121 @@ class StrategyDesk:
             InvalidInputError: the message is of another kind or symbol, or its candle cannot be used.
             OpenOutcryError: the strategy raised. The candle counts as seen; nothing was signalled.
         """
-        symbol = getattr(message, "symbol", self._window.symbol)
-        if symbol != self._window.symbol:
+        symbol = getattr(message, "symbol", self._symbol)
+        leg = self._legs.get(symbol)
+        if leg is None:
             raise InvalidInputError(
-                f"{message.id} of {symbol} came to the strategy desk of {self._window.symbol}"
+                f"{message.id} of {symbol} came to the strategy desk of {', '.join(self._legs)}"
             )
         match message:
             case CandleClosed():
-                self._window.check(message, now_ns)
-                if not self._strategy.needs.opinions:
+                leg.window.check(message, now_ns)
+                if self._symbols is not None:
+                    return self._observe_together(self._symbols.take(message), now_ns)
+                if not self._needs.opinions:
                     return self._observe([(message, None)], now_ns)
                 return self._observe(self._join.take_candle(message), now_ns)
             case Classification():
-                if not self._strategy.needs.opinions:
+                if not self._needs.opinions:
                     return ()
                 return self._observe(self._join.take_classification(message), now_ns)
             case CandleHistory():
-                before_ns = self._join.oldest_waiting_ns
-                self._window.merge(
-                    (
-                        candle
-                        for candle in message.candles
-                        if before_ns is None or candle.close_ns < before_ns
-                    ),
-                    now_ns,
-                )
+                self._take_history(leg, message, now_ns)
             case Fill():
                 self._counts["strategy_fills"] += 1
             case Refused():
-                self._take_refusal(message)
+                leg.refuse(message.intent_id)
             case _:
                 raise InvalidInputError(
                     f"a strategy desk does not take {type(message).__name__}; check the edges"
                 )
         return ()
 
+    def _take_history(self, leg: Leg, history: CandleHistory, now_ns: TimestampNs) -> None:
+        """Warm up; several symbols only with moments that all of them have."""
+        if self._symbols is None:
+            before_ns = self._join.oldest_waiting_ns
+            leg.window.merge(
+                (each for each in history.candles if before_ns is None or each.close_ns < before_ns), now_ns
+            )
+            return
+        for candle in sorted(history.candles, key=lambda each: each.close_ns):
+            leg.window.check(candle, now_ns)
+            self._append(self._symbols.take(candle) or (), now_ns)
+
+    def _append(self, candles: Iterable[CandleClosed], now_ns: TimestampNs) -> None:
+        for candle in candles:
+            self._legs[candle.symbol].window.append(candle, now_ns)
+
     def _observe(self, joined: Sequence[Joined], now_ns: TimestampNs) -> Sequence[Message]:
         """Put released candles into the window; at most the last of them has a classification."""
         messages: list[Message] = []
         for candle, classification in joined:
             is_new = self._window.append(candle, now_ns)
-            is_opinion_lost = self._strategy.needs.opinions and classification is None
+            is_opinion_lost = self._needs.opinions and classification is None
             if not is_new or is_opinion_lost or len(self._window) < self.warmup:
                 continue
             wish = self._ask(candle, classification)
-            if wish is None:
-                continue
-            signal = self._signal(wish, candle, classification)
-            self._counts["strategy_signals"] += 1
-            messages.append(signal)
-            if self._must_trade(signal.exposure):
-                messages.append(self._intend(signal, candle, now_ns))
+            if wish is not None:
+                cause_id = classification.id if classification is not None else candle.id
+                signal = self._signal(wish.share, wish.reason, candle, cause_id)
+                messages += self._say(self._leg, signal, candle, now_ns)
         return messages
 
+    def _observe_together(
+        self, candles: tuple[CandleClosed, ...] | None, now_ns: TimestampNs
+    ) -> Sequence[Message]:
+        """Put the candles of one moment into their windows, and ask once about all."""
+        if candles is None:
+            return ()
+        self._append(candles, now_ns)
+        if len(self._window) < self.warmup:
+            return ()
+        wish = self._ask(candles[0], None)
+        if wish is None:
+            return ()
+        shares = {self._symbol: wish.share, **wish.others}
+        messages: list[Message] = []
+        for candle in candles:
+            if candle.symbol in shares:  # else it has no opinion on this one
+                signal = self._signal(shares[candle.symbol], wish.reason, candle, candle.id)
+                messages += self._say(self._legs[candle.symbol], signal, candle, now_ns)
+        return messages
+
+    def _say(self, leg: Leg, signal: Signal, candle: CandleClosed, now_ns: TimestampNs) -> list[Message]:
+        """The signal, and the intent if it is worth one."""
+        self._counts["strategy_signals"] += 1
+        if leg.must_trade(signal.exposure):
+            return [signal, self._intend(leg, signal, candle, now_ns)]
+        return [signal]
+
+    def _signal(self, share: float, reason: str, candle: CandleClosed, cause_id: str) -> Signal:
+        return Signal(
+            id=f"signal:{self._name}:{candle.id}",
+            cause_id=cause_id,
+            symbol=candle.symbol,
+            strategy=self._name,
+            exposure=share,
+            reason=reason,
+            at_ns=candle.close_ns,
+        )
+
     def _ask(self, candle: CandleClosed, classification: Classification | None) -> Exposure | None:
-        columns = self._window.columns(self._strategy.warmup)
-        market = Market(candle.symbol, columns, candle.close_ns, classification)
+        count = self._strategy.warmup
+        market = Market(
+            candle.symbol,
+            self._window.columns(count),
+            candle.close_ns,
+            classification,
+            features=self._features(candle.symbol) if self._needs.features and self._features else {},
+            others={
+                symbol: leg.window.columns(count)
+                for symbol, leg in self._legs.items()
+                if symbol != self._symbol
+            },
+        )
         try:
-            return _checked_wish(self._strategy.observe(market))
+            return self._checked_wish(self._strategy.observe(market))
         except (Exception, SystemExit) as error:
             self._counts["strategy_failures"] += 1
             raise OpenOutcryError(
@@ -186,64 +255,42 @@ class StrategyDesk:
                 "nothing was intended, repair the strategy"
             ) from error
 
-    def _signal(self, wish: Exposure, candle: CandleClosed, classification: Classification | None) -> Signal:
-        return Signal(
-            id=f"signal:{self._name}:{candle.id}",
-            cause_id=classification.id if classification is not None else candle.id,
-            symbol=candle.symbol,
-            strategy=self._name,
-            exposure=wish.share,
-            reason=wish.reason,
-            at_ns=candle.close_ns,
-        )
+    def _checked_wish(self, wish: object) -> Exposure | None:
+        if wish is None:
+            return None
+        if isinstance(wish, Quotes):
+            raise InvalidInputError(
+                "observe answered Quotes, which a strategy desk cannot place; answer self.hold(…) or None, "
+                "or declare that it needs the book"
+            )
+        if not isinstance(wish, Exposure):
+            raise InvalidInputError(f"observe answered a {type(wish).__name__}; answer self.hold(…) or None")
+        for symbol in wish.others:
+            if symbol not in self._legs or symbol == self._symbol:
+                known = [each for each in self._legs if each != self._symbol]
+                raise InvalidInputError(
+                    f"observe wants a share of {symbol!r} in `others`; {did_you_mean(symbol, known)}"
+                )
+        return wish
 
-    def _allowed(self, exposure: float) -> float:
-        return max(0.0, exposure) if self._settings.long_only else exposure
-
-    def _must_trade(self, exposure: float) -> bool:
-        if (
-            self._intended is None
-            or abs(self._allowed(exposure) - self._intended) > self._settings.no_trade_band
-        ):
-            self._refusals = 0
-            return True
-        if self._pause_candles is None:
-            return False
-        self._pause_candles -= 1
-        return self._pause_candles <= 0
-
-    def _intend(self, signal: Signal, candle: CandleClosed, now_ns: TimestampNs) -> OrderIntent:
-        exposure = self._allowed(signal.exposure)
-        change = abs(exposure - (self._intended or 0.0))
-        self._intended, self._pause_candles = exposure, None
-        self._intent_id = f"intent:{self._name}:{candle.id}"
+    def _intend(self, leg: Leg, signal: Signal, candle: CandleClosed, now_ns: TimestampNs) -> OrderIntent:
+        exposure = leg.allowed(signal.exposure)
+        change = leg.intend(exposure, f"intent:{self._name}:{candle.id}")
         self._counts["strategy_intents"] += 1
         return OrderIntent(
-            id=self._intent_id,
+            id=leg.intent_id,
             cause_id=signal.id,
             symbol=signal.symbol,
             strategy=signal.strategy,
             exposure=exposure,
             reference_price_ticks=candle.close_ticks,
-            volatility=volatility_of(self._window.columns(self._settings.volatility_candles + 1).close),
+            volatility=volatility_of(leg.window.columns(self._settings.volatility_candles + 1).close),
             candle_seconds=(candle.close_ns - candle.open_ns) / NS_PER_S,
             style="twap" if change >= self._settings.twap_change else "immediate",
             horizon_ns=self._settings.horizon_ns,
             event_ns=candle.close_ns,
             deadline_ns=TimestampNs(now_ns + self._settings.ttl_ns),
         )
-
-    def _take_refusal(self, refused: Refused) -> None:
-        """Whatever was refused is still wanted; but asking at every candle would be noise."""
-        if refused.intent_id == self._intent_id:
-            self._pause_candles = min(2**self._refusals, MAX_RETRY_CANDLES)
-            self._refusals = min(self._refusals + 1, MAX_RETRY_CANDLES)
-
-
-def _checked_wish(wish: object) -> Exposure | None:
-    if wish is None or isinstance(wish, Exposure):
-        return wish
-    raise InvalidInputError(f"observe answered a {type(wish).__name__}; answer self.hold(…) or None")
 
 
 def volatility_of(close: Prices) -> float:

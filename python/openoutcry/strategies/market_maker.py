@@ -6,7 +6,7 @@ import msgspec
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S, PriceTicks, SizeLots
 from openoutcry.strategies.strategy import Candles, Market, Needs, Quotes, Strategy
 
-PerTick = Annotated[float, msgspec.Meta(gt=0.0, le=1_000.0)]
+PerTick = Annotated[float, msgspec.Meta(ge=1e-6, le=1_000.0)]  # nearer to 0 the spread has no end
 Seconds = Annotated[float, msgspec.Meta(gt=0.0, le=86_400.0)]
 Lots = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Interval = Annotated[int, msgspec.Meta(ge=1, le=3_600_000)]
@@ -39,6 +39,11 @@ class MarketMaker(Strategy, frozen=True):
     def every_ns(self) -> int:
         """Between two decisions."""
         return self.every_ms * NS_PER_MS
+
+    @property
+    def horizon_ns(self) -> int:
+        """`horizon_s` in ns."""
+        return round(self.horizon_s * NS_PER_S)
 
     def observe(self, market: Market) -> Quotes | None:
         """Quote both sides, but nothing that would add to a full position."""

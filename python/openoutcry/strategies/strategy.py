@@ -1,6 +1,5 @@
 """What a strategy is: the one class a strategy developer derives from."""
 
-import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from openoutcry.domain.opinions import Classification
 from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
 from openoutcry.memory.candle_window import MAX_CANDLES, CandleColumns, Prices
 from openoutcry.plugins.parameters import Parametrised
+from openoutcry.plugins.source import dashed
 
 MAX_REASON_CHARS: Final = 300
 FEW: Final = 10  # candles
@@ -164,9 +164,9 @@ class Strategy(Parametrised, frozen=True):
     def exposures(self, candles: CandleColumns) -> Shares | None:  # noqa: ARG002  a hook
         """What `observe` says at each candle, all at once: shares in [-1, 1], NaN for no opinion.
 
-        Only for speed, and only for strategies that need nothing but candles; None is to ask `observe`. Row t
-        must be what `observe` answers when it is shown the `warmup` candles up to t, which `openoutcry check`
-        verifies. Rows before the warm-up are NaN.
+        Only for speed, and only for strategies that need nothing but candles; None is to ask `observe`. It is
+        shown `warmup` candles or more. Row t must be what `observe` answers when it is shown the `warmup`
+        candles up to t, which `openoutcry check` verifies. Rows before the warm-up are NaN.
         """
         return None
 
@@ -181,4 +181,4 @@ class Strategy(Parametrised, frozen=True):
 
 def strategy_name(kind: type[Strategy]) -> str:
     """The name of a strategy class: `MovingAverageCross` is `moving-average-cross`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
+    return dashed(kind.__name__)

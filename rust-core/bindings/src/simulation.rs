@@ -7,8 +7,8 @@ use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
 use openoutcry_engine::simulation::{
-    AccountError, OrderRequest, OwnOrder, Quote, Quotes, Report, Simulation, SimulationError, Step,
-    Wake, Watch, reason,
+    AccountError, OrderRequest, OwnOrder, Quote, Quotes, Refusal, Report, Simulation,
+    SimulationError, Step, Wake, Watch, reason,
 };
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
 use pyo3::prelude::*;
@@ -562,7 +562,7 @@ fn report_tuple(report: &Report) -> ReportTuple {
     (
         report.id,
         report.kind.as_str(),
-        report.kind.refusal().map(|refusal| refusal.as_str()),
+        report.kind.refusal().map(Refusal::as_str),
         Side::as_str(report.side),
         report.price.0,
         report.last.0,

@@ -60,9 +60,15 @@ impl Book {
         Some((book.order(id)?, book.queue_position(id)?.lots_ahead.0))
     }
 
-    /// Does what a row says; returns the size that stood at its price, for a level. False says that the row
-    /// does not fit.
+    /// Sets the level that a row is of.
     #[inline]
+    pub(super) fn set_level(&mut self, event: &Event) {
+        if let Self::Levels(book) = self {
+            set(book, event);
+        }
+    }
+
+    /// Does what a row says; false says that it does not fit.
     pub(super) fn apply(&mut self, event: &Event) -> bool {
         match self {
             Self::Levels(book) => {
@@ -74,7 +80,6 @@ impl Book {
     }
 }
 
-#[inline]
 fn apply_level(book: &mut L2Book, event: &Event) {
     match event.kind {
         EventKind::Level => set(book, event),
@@ -140,8 +145,8 @@ fn clear(book: &mut L2Book, event: &Event) {
 }
 
 fn delete(book: &mut L2Book, side: Side, price: PriceTicks) {
-    let size = SizeLots::ZERO;
-    book.set(side, Level { price, size });
+    let none = SizeLots::ZERO;
+    book.set(side, Level { price, size: none });
 }
 
 fn apply_order(book: &mut L3Book, event: &Event) -> Result<(), L3Error> {
@@ -155,9 +160,12 @@ fn apply_order(book: &mut L3Book, event: &Event) -> Result<(), L3Error> {
         EventKind::Cancel => book.cancel(id).map(|_| ()),
         EventKind::Modify => book.amend(id, level),
         // What is left of a filled order is told by the row after it.
-        EventKind::Fill | EventKind::Trade => Ok(()),
         EventKind::Clear => clear_orders(book, event),
-        EventKind::Level | EventKind::Touch | EventKind::OnlyLevel => Ok(()),
+        EventKind::Fill
+        | EventKind::Trade
+        | EventKind::Level
+        | EventKind::Touch
+        | EventKind::OnlyLevel => Ok(()),
     }
 }
 

@@ -54,7 +54,6 @@ pub(super) struct Local {
     pub(super) reasons: u32,
     trades: i64,
     touch: Option<Touch>,
-    pub(super) misfits: u64,
 }
 
 impl Local {
@@ -71,17 +70,18 @@ impl Local {
             reasons: 0,
             trades: 0,
             touch: None,
-            misfits: 0,
         }
     }
 
     #[inline]
     pub(super) fn on_event(&mut self, event: &Event) -> Result<(), SimulationError> {
-        if event.kind == EventKind::Trade {
-            return self.on_trade(event);
-        }
-        if !self.book.apply(event) {
-            self.misfits += 1;
+        match event.kind {
+            EventKind::Level => self.book.set_level(event),
+            EventKind::Trade => return self.on_trade(event),
+            // The venue's side counts what does not fit.
+            _ => {
+                let _ = self.book.apply(event);
+            }
         }
         Ok(())
     }

@@ -103,11 +103,12 @@ impl Market {
             if self.stream.next_for_venue() == Next::Starved {
                 return Err(Stop::Starved(self.index));
             }
-            if request_ns > until_ns {
-                return Ok(());
-            }
-            if let Some((at_ns, request)) = self.requests.pop_front() {
-                self.venue.on_request(request, at_ns, &mut self.outbox);
+            // Without a request its time is the end of time, which may be where this goes.
+            match self.pop_request(until_ns) {
+                Some((at_ns, request)) => {
+                    self.venue.on_request(request, at_ns, &mut self.outbox);
+                }
+                None => return Ok(()),
             }
         }
     }
@@ -124,11 +125,9 @@ impl Market {
             if self.stream.next_for_local() == Next::Starved {
                 return Err(Stop::Starved(self.index));
             }
-            if report_ns > until_ns {
-                return Ok(());
-            }
-            if let Some(report) = self.outbox.pop() {
-                self.local.on_report(&report, report_ns)?;
+            match self.outbox.pop_until(until_ns) {
+                Some(report) => self.local.on_report(&report, report_ns)?,
+                None => return Ok(()),
             }
         }
     }
@@ -191,6 +190,14 @@ impl Market {
             Next::Ended => Ok(i64::MAX),
             Next::Starved => Err(Stop::Starved(self.index)),
         }
+    }
+
+    fn pop_request(&mut self, until_ns: i64) -> Option<(i64, Request)> {
+        let is_due = self
+            .requests
+            .front()
+            .is_some_and(|(at_ns, _)| *at_ns <= until_ns);
+        is_due.then(|| self.requests.pop_front()).flatten()
     }
 
     #[inline]

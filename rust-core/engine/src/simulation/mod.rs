@@ -31,6 +31,7 @@ mod market;
 pub mod market_maker;
 mod order;
 mod queue;
+mod quotes;
 mod resting;
 mod run;
 mod stream;
@@ -44,8 +45,9 @@ pub use latency::{LatencyRow, MAX_LATENCY_NS, OrderLatency};
 pub use local::{OwnFill, OwnOrder};
 pub use order::{OrderRequest, Refusal, Report, ReportKind};
 pub use queue::{QueueModel, QueuePosition};
+pub use quotes::{Quote, Quotes};
 pub use resting::FillMode;
-pub use run::{InstrumentSettings, Quote, Quotes, Simulation, Step};
+pub use run::{InstrumentSettings, Simulation, Step};
 pub use stream::MAX_TIME_NS;
 pub use wake::{Touch, Wake, Watch, reason};
 

@@ -78,8 +78,14 @@ impl Stream {
     pub(super) fn push(&mut self, rows: &[Row], is_by_order: bool) -> Result<(), RowError> {
         self.forget_passed();
         let kept = self.events.len();
+        self.events.reserve(rows.len());
         let (mut exchange_ns, mut local_ns) = (self.last_exchange_ns, self.last_local_ns);
         for (index, row) in rows.iter().enumerate() {
+            if let Some(event) = plain(row, exchange_ns, local_ns, is_by_order) {
+                (exchange_ns, local_ns) = (event.exchange_ns, event.local_ns);
+                self.events.push(event);
+                continue;
+            }
             match checked(row, exchange_ns, local_ns, is_by_order) {
                 Ok(Some(event)) => {
                     (exchange_ns, local_ns) = (event.exchange_ns, event.local_ns);
@@ -178,15 +184,46 @@ impl Stream {
     }
 }
 
-/// A row as an event; None for padding.
+/// A row of a level or a trade that is in order, which nearly all are, by one branch; None for any other.
 #[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "one branch")]
+fn plain(row: &Row, last_exchange_ns: i64, last_local_ns: i64, is_by_order: bool) -> Option<Event> {
+    let [exchange_ns, local_ns, kind, price, lots, order_id] = *row;
+    let is_ask = kind & (1 << SIDE_SHIFT) != 0;
+    let code = kind & !(1 << SIDE_SHIFT);
+    let is_trade = code == 2;
+    let is_plain = ((code == 1) | is_trade)
+        & !is_by_order
+        & (exchange_ns >= last_exchange_ns)
+        & (local_ns >= last_local_ns)
+        & (exchange_ns.max(local_ns) <= MAX_TIME_NS)
+        & (price >= 1)
+        & (lots >= 0)
+        & (price.max(lots) <= MAX_COUNT);
+    is_plain.then_some(Event {
+        exchange_ns,
+        local_ns,
+        price,
+        size: lots,
+        order_id,
+        kind: if is_trade {
+            EventKind::Trade
+        } else {
+            EventKind::Level
+        },
+        side: if is_ask { Side::Sell } else { Side::Buy },
+    })
+}
+
+/// A row as an event; None for padding.
+#[cold]
 fn checked(
     row: &Row,
     last_exchange_ns: i64,
     last_local_ns: i64,
     is_by_order: bool,
 ) -> Result<Option<Event>, RowProblem> {
-    let [exchange_ns, local_ns, kind, price, size, order_id] = *row;
+    let [exchange_ns, local_ns, kind, price, lots, order_id] = *row;
     if kind == 0 {
         return Ok(None);
     }
@@ -221,11 +258,11 @@ fn checked(
     }
     let lowest_price = match kind {
         EventKind::Clear | EventKind::Cancel | EventKind::Fill => 0,
-        EventKind::Touch | EventKind::OnlyLevel if size == 0 => 0,
+        EventKind::Touch | EventKind::OnlyLevel if lots == 0 => 0,
         _ => 1,
     };
     let is_time = exchange_ns <= MAX_TIME_NS && local_ns <= MAX_TIME_NS;
-    if !is_time || !(lowest_price..=MAX_COUNT).contains(&price) || !(0..=MAX_COUNT).contains(&size)
+    if !is_time || !(lowest_price..=MAX_COUNT).contains(&price) || !(0..=MAX_COUNT).contains(&lots)
     {
         return Err(RowProblem::Range);
     }
@@ -233,7 +270,7 @@ fn checked(
         exchange_ns,
         local_ns,
         price,
-        size,
+        size: lots,
         order_id,
         kind,
         side,

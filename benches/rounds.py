@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benches.core.peer import Peer
-from benches.core.work import Contender, UnavailableError, Work
+from benches.peer import Peer
+from benches.work import Contender, UnavailableError, Work
 
 OURS = "ours"
 
@@ -18,10 +18,11 @@ class DisagreementError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Nanoseconds a unit of the work; the least is the figure, the median shows the noise."""
+    """Nanoseconds (or bytes) a unit of the work; the least is the figure, the median shows the noise."""
 
-    least_ns: float
-    median_ns: float
+    least: float
+    median: float
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,11 @@ def time_rounds(contenders: Mapping[str, Contender | Peer], rounds: int) -> dict
     taken: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, contender in contenders.items():
-            taken[name].append(contender.round_ns() / contender.units)
-    return {name: Timing(min(all_ns), statistics.median(all_ns)) for name, all_ns in taken.items()}
+            taken[name].append(contender.round() / contender.units)
+    return {
+        name: Timing(min(figures), statistics.median(figures), contenders[name].remark)
+        for name, figures in taken.items()
+    }
 
 
 def check_agreement(states: Mapping[str, list[int]]) -> None:
@@ -57,7 +61,9 @@ def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Re
     except UnavailableError as error:
         say(f"{work.name:<22}not measured: {error}")
         return Result(work, {}, {OURS: str(error)})
-    makers = {OURS: work.ours, **{name: partial(Peer, where) for name, where in work.peers.items()}}
+    makers = {OURS: work.ours}
+    for name, where in work.peers.items():
+        makers[name] = partial(Peer, where) if isinstance(where, str) else where
     try:
         for name, make in makers.items():
             try:
@@ -66,7 +72,8 @@ def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Re
                 missing[name] = str(error)
         timings = time_rounds(contenders, rounds)
         states = {name: contender.state() for name, contender in contenders.items()}
-        states["the plain way"] = work.truth(folder)
+        if work.truth:
+            states["the plain way"] = work.truth(folder)
     finally:
         for contender in contenders.values():
             if isinstance(contender, Peer):
@@ -76,7 +83,8 @@ def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Re
     except DisagreementError as error:
         raise DisagreementError(f"{work.name}: {error}") from None
     for name, timing in timings.items():
-        say(f"{work.name:<22}{name:<34}{timing.least_ns:>12,.1f} ns, median {timing.median_ns:,.1f}")
+        figure = f"{timing.least:>12,.1f} {work.measure}, median {timing.median:,.1f}"
+        say(f"{work.name:<22}{name:<34}{figure}{f' ({timing.remark})' if timing.remark else ''}")
     for name, reason in missing.items():
         say(f"{work.name:<22}{name:<34}not measured: {reason}")
     return Result(work, timings, missing)

@@ -4,9 +4,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from benches.core.work import UnavailableError
+from benches.work import UnavailableError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".peers/bin/python"
 SERVE = ROOT / "benches/peers/serve.py"
 
@@ -24,9 +24,10 @@ class Peer:
             self.close()
             raise UnavailableError(ready["unavailable"])
         self.units: int = ready["units"]
+        self.remark: str = ready["remark"]
 
-    def round_ns(self) -> int:
-        return self._ask("round")["ns"]
+    def round(self) -> int:
+        return self._ask("round")["figure"]
 
     def state(self) -> list[int]:
         return self._ask("state")["state"]

@@ -1,19 +1,22 @@
 """What is measured: a work, who does it, and how."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 
 class Contender(ABC):
     """One way to do a work, made from the folder of its input. Peers are made alike (`benches/peers`)."""
 
     units: int
+    remark = ""
+    """What has to be said beside the figure; read after the rounds."""
 
     @abstractmethod
-    def round_ns(self) -> int:
-        """Do the whole work once; the thread's CPU time of it, without preparation."""
+    def round(self) -> int:
+        """Do the whole work once; what it took, without preparation: CPU time of the thread, or as the work says."""
 
     @abstractmethod
     def state(self) -> list[int]:
@@ -26,14 +29,16 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """One row of the table; `peers` are `module:Class` in `benches/peers` by the name in the table."""
+    """One row of the table; `peers` by the name in it: `module:Class` in `benches/peers`, or how to make one."""
 
     name: str
     title: str
     unit: str
-    reach_ns: float
+    """Of what `reach` and the figures are; empty: of the whole."""
+    reach: float | None
     prepare: Callable[[Path], None]
     ours: Callable[[Path], Contender]
-    truth: Callable[[Path], list[int]]
+    truth: Callable[[Path], list[int]] | None
     """The state that everybody has to reach, found plainly."""
-    peers: dict[str, str]
+    peers: Mapping[str, str | Callable[[Path], Contender]] = field(default_factory=dict)
+    measure: Literal["ns", "bytes"] = "ns"

@@ -1,11 +1,8 @@
 """The report of a run: one HTML file that needs nothing else."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from html import escape
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any, Final
 
 import msgspec
@@ -13,16 +10,13 @@ import msgspec
 from openoutcry.backtesting.charts import candle_chart, equity_chart
 from openoutcry.backtesting.equity import EquityCurve, market_time_ns
 from openoutcry.backtesting.journals import RunJournals, read_run
+from openoutcry.backtesting.report.page import Row, html_table, moment_text, page, write_page
 from openoutcry.backtesting.summary import amounts, curves_of, headline, summary_of
 from openoutcry.domain.control import Failure, Halt
-from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.market import MarketAlert, VenueStatus
 from openoutcry.domain.orders import Fill
-from openoutcry.domain.units import NS_PER_S, atoms_to_text
+from openoutcry.domain.units import atoms_to_text
 
-MAX_ROWS: Final = 1_000  # of one table; the journals hold all of them
-
-Row = Sequence[object]
 _TRADE_COLUMNS: Final = ("time (UTC)", "symbol", "side", "size", "price", "fee", "as", "order")
 
 
@@ -37,32 +31,6 @@ def write_report(run_dir: Path, summary: Mapping[str, Any] | None = None) -> Pat
     run = read_run(run_dir)
     curves = curves_of(run)
     return write_page(run.paths.report, render(run, curves, summary or summary_of(run, curves)))
-
-
-def write_page(path: Path, text: str) -> Path:
-    """Write an HTML file and return its path.
-
-    Raises:
-        InvalidInputError: the file cannot be written.
-    """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInputError(
-            f"{path} cannot be written ({error}); check permissions and free space"
-        ) from error
-    return path
-
-
-def page(title: str, verdict: str, sections: Sequence[str], *, is_bad: bool) -> str:
-    """A page of sections, which are HTML; title and verdict are text and are escaped."""
-    template = resources.files("openoutcry.backtesting").joinpath("templates/report.html").read_text("utf-8")
-    return Template(template).substitute(
-        title=escape(title),
-        verdict=escape(verdict),
-        mood="bad" if is_bad else "",
-        sections="\n".join(sections),
-    )
 
 
 def render(run: RunJournals, curves: Mapping[str, EquityCurve], summary: Mapping[str, Any]) -> str:
@@ -109,7 +77,7 @@ def _trades(run: RunJournals) -> Iterable[Row]:
     for fill in run.fills:
         size, price = _size_and_price(run, fill)
         fee = f"{atoms_to_text(fill.fee_atoms)} {fill.fee_asset}"
-        at = _moment(fill.at_ns)
+        at = moment_text(fill.at_ns)
         yield at, fill.symbol, fill.side, size, price, fee, fill.liquidity, fill.parent_id
 
 
@@ -130,20 +98,24 @@ def _costs(summary: Mapping[str, Any]) -> Iterable[Row]:
 
 def _refusals(run: RunJournals) -> Iterable[Row]:
     for refusal in run.refusals:
-        yield refusal.check, refusal.limit, refusal.value, _moment(refusal.at_ns)
+        yield refusal.check, refusal.limit, refusal.value, moment_text(refusal.at_ns)
 
 
 def _faults(run: RunJournals) -> Iterable[Row]:
     for event in run.events:
         match event:
             case VenueStatus():
-                yield _moment(event.at_ns), f"{event.venue} {event.symbol} {event.state}", event.reason
+                yield moment_text(event.at_ns), f"{event.venue} {event.symbol} {event.state}", event.reason
             case MarketAlert():
-                yield _moment(event.at_ns), f"alert of {event.detector}, {event.score:.2f}", event.evidence
+                yield (
+                    moment_text(event.at_ns),
+                    f"alert of {event.detector}, {event.score:.2f}",
+                    event.evidence,
+                )
             case Halt():
-                yield _moment(event.at_ns), f"halt by {event.by}", event.reason
+                yield moment_text(event.at_ns), f"halt by {event.by}", event.reason
             case Failure():
-                yield _moment(event.at_ns), f"{event.role} failed on {event.handling}", event.error
+                yield moment_text(event.at_ns), f"{event.role} failed on {event.handling}", event.error
 
 
 def _latencies(summary: Mapping[str, Any]) -> Iterable[Row]:
@@ -154,8 +126,8 @@ def _latencies(summary: Mapping[str, Any]) -> Iterable[Row]:
 def _provenance(run: RunJournals) -> Iterable[Row]:
     record = run.record
     yield "mode", record.mode
-    yield "started", _moment(record.started_ns)
-    yield "ended", _moment(record.ended_ns) if record.ended_ns else "it did not"
+    yield "started", moment_text(record.started_ns)
+    yield "ended", moment_text(record.ended_ns) if record.ended_ns else "it did not"
     yield "outcome", record.outcome
     yield "seed", record.seed
     yield "data", record.data_source
@@ -172,21 +144,3 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterable[Row]:
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", msgspec.json.encode(value).decode()
-
-
-def html_table(title: str, head: Sequence[str], rows: Iterable[Row]) -> str:
-    """A section with a table; says so if there is nothing, or more than is shown."""
-    listed = list(rows)
-    if not listed:
-        return f'<h2>{escape(title)}</h2><p class="dim">none</p>'
-    heading = "".join(f"<th>{escape(each)}</th>" for each in head)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in listed[:MAX_ROWS]
-    )
-    left = len(listed) - MAX_ROWS
-    more = f'<p class="dim">{left} more are not shown.</p>' if left > 0 else ""
-    return f"<h2>{escape(title)}</h2><table><tr>{heading}</tr>{body}</table>{more}"
-
-
-def _moment(at_ns: int) -> str:
-    return f"{datetime.fromtimestamp(at_ns / NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]

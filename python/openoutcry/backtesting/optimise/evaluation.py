@@ -1,0 +1,126 @@
+"""From proposed parameters to an outcome: what every worker does, on data that it holds once."""
+
+import msgspec
+import numpy as np
+
+from openoutcry.assembly.settings import Settings
+from openoutcry.backtesting.candle_backtest import frozen_columns
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.optimise.quick_account import quick_account
+from openoutcry.backtesting.optimise.trial import Outcome, Parameters
+from openoutcry.backtesting.result import DatasetRecord, Integers
+from openoutcry.backtesting.run_store import settings_hash, summed_up
+from openoutcry.backtesting.runner import foretells, parameters_of, run_candles
+from openoutcry.backtesting.statistics.returns import returns_of
+from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
+from openoutcry.domain.instrument import Instrument
+from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.locate import located
+from openoutcry.strategies.strategy import Strategy
+
+COLUMNS = ("open_ns", "open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume_lots")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What all trials of a study share, but for the candles themselves.
+
+    `found_at` finds the strategy where a trial runs. `fixed` are the parameters that are not searched.
+    `period_ns`: returns are measured over such periods. With `is_exact` every trial runs through the
+    deciders, else those of strategies with `exposures` by the quick account.
+    """
+
+    strategy: str
+    found_at: str
+    fixed: Parameters
+    settings: Settings
+    instrument: Instrument
+    interval_ns: int
+    dataset: DatasetRecord
+    period_ns: int
+    study: str
+    funding: Funding | None = None
+    is_exact: bool = False
+
+
+def columns_of(series: CandleSeries) -> Integers:
+    """The candles as one array of int64, shape (6, candles), to be shared."""
+    return np.stack([getattr(series, name) for name in COLUMNS])
+
+
+def series_of(problem: Problem, columns: Integers) -> CandleSeries:
+    """The candles again, as views of the shared array."""
+    return CandleSeries(problem.instrument, problem.interval_ns, *columns)
+
+
+class Evaluator:
+    """Runs trials of one problem in this process."""
+
+    def __init__(self, problem: Problem, columns: Integers) -> None:
+        """Take the candles, of shape (6, candles); they are not copied."""
+        self._problem = problem
+        self._series = series_of(problem, columns)
+        self._candles = frozen_columns(self._series)
+        self.plugins = Plugins()
+        self.plugins.load_installed()
+        self._found = located(problem.found_at, self.plugins)
+        self._settings_hash = settings_hash(msgspec.to_builtins(problem.settings))
+
+    def strategy(self, parameters: Parameters) -> Strategy:
+        """The strategy with these parameters. Raises InvalidInputError if it cannot have them."""
+        return self._found.create({**self._problem.fixed, **parameters})
+
+    def evaluate(self, parameters: Parameters) -> Outcome:
+        """Run one trial.
+
+        Raises:
+            OpenOutcryError: the strategy failed in another way than by refusing its parameters.
+        """
+        try:
+            strategy = self.strategy(parameters)
+        except InvalidInputError as error:
+            return Outcome(refused=str(error))
+        try:
+            return self._run(strategy)
+        except InvalidInputError as error:
+            return Outcome(refused=str(error))
+        except OpenOutcryError:
+            raise
+        except Exception as error:
+            raise OpenOutcryError(
+                f"strategy {strategy.name} failed with {parameters}: {type(error).__name__}: {error}; "
+                "repair it, or let it refuse such parameters with an InvalidInputError"
+            ) from error
+
+    def _run(self, strategy: Strategy) -> Outcome:
+        problem, series = self._problem, self._series
+        opening = problem.settings.backtest.cash_atoms
+        is_quick = not problem.is_exact and foretells(strategy, len(series))
+        shares = strategy.exposures(self._candles) if is_quick else None
+        if shares is None:
+            result = run_candles(
+                series,
+                strategy,
+                problem.settings,
+                dataset=problem.dataset,
+                funding=problem.funding,
+                plugins=self.plugins,
+            )
+            equity, fills = result.curve.equity_atoms, len(result.fills)
+        else:
+            account = quick_account(series, shares, problem.settings, problem.funding)
+            equity, fills = account.equity_atoms, account.trades
+        times = series.close_ns
+        returns = returns_of(times, equity, opening, problem.period_ns)
+        row = summed_up(
+            strategy.name,
+            parameters_of(strategy),
+            returns,
+            dataset_sha256=problem.dataset.sha256,
+            settings_hash=self._settings_hash,
+            seed=problem.settings.seed,
+            span_ns=(int(times[0]), int(times[-1])),
+            net_atoms=int(equity[-1]) - opening,
+            fills=fills,
+        )
+        row = msgspec.structs.replace(row, study=problem.study)
+        return Outcome(returns=returns.values.tobytes(), row=row)

@@ -1,0 +1,198 @@
+"""Out of sample: each window's best on the candles after its training, through the deciders, as one account.
+
+The account goes on from window to window. Where one ends its position is closed at the last close, for a
+taker's fee, and the next window's strategy begins flat; it has seen its warm-up of candles before the window.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from openoutcry.assembly.backtest_settings import PPM
+from openoutcry.assembly.settings import Settings, config_hash
+from openoutcry.assembly.versions import versions
+from openoutcry.backtesting.account_curve import account_curve
+from openoutcry.backtesting.assumptions import assumptions
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord
+from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.domain.errors import InvalidInputError
+from openoutcry.domain.orders import Fill
+from openoutcry.domain.units import NS_PER_S, Atoms, PriceTicks, SizeLots, TimestampNs
+from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.strategy import Strategy
+
+HANDOVER: Final = (
+    "out of sample only: each window's parameters were chosen on the time before it; a position is closed at "
+    "the window's last close for a taker's fee, and the next window begins flat"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A window out of sample: candles `start` up to `stop`, and the strategy chosen before."""
+
+    start: int
+    stop: int
+    strategy: Strategy
+
+
+def walk(
+    pieces: Sequence[Piece],
+    series: CandleSeries,
+    settings: Settings,
+    *,
+    dataset: DatasetRecord,
+    funding: Funding | None = None,
+    plugins: Plugins | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> BacktestResult:
+    """Run the pieces, which follow each other without a gap, and join them.
+
+    `progress` is told how many are done.
+
+    Raises:
+        InvalidInputError: an account was ruined in a window, so the next cannot begin.
+        OpenOutcryError: a strategy failed.
+    """
+    opening = settings.backtest.cash_atoms
+    cash, results = opening, []
+    for number, piece in enumerate(pieces):
+        result = _run(
+            piece, series, settings, cash_atoms=cash, dataset=dataset, funding=funding, plugins=plugins
+        )
+        if number + 1 < len(pieces):
+            result = _closed(result, series, settings)
+        results.append(result)
+        cash = int(result.curve.equity_atoms[-1])
+        if cash <= 0 and number + 1 < len(pieces):
+            raise InvalidInputError(
+                f"the account was ruined out of sample, in window {number + 1}; search other parameters"
+            )
+        if progress is not None:
+            progress(number + 1)
+    return _joined(pieces, results, series, settings, dataset)
+
+
+def _run(
+    piece: Piece,
+    series: CandleSeries,
+    settings: Settings,
+    *,
+    cash_atoms: int,
+    dataset: DatasetRecord,
+    funding: Funding | None,
+    plugins: Plugins | None,
+) -> BacktestResult:
+    """One window with the account as it is, its warm-up before it; the curve is of the window only."""
+    warmup = max(piece.strategy.warmup, settings.strategy.intents.volatility_candles + 1)
+    start = max(piece.start - warmup, 0)
+    costs = msgspec.structs.replace(settings.backtest, cash_atoms=cash_atoms)
+    account = msgspec.structs.replace(settings, backtest=costs)
+    result = run_candles(
+        series.slice(start, piece.stop),
+        piece.strategy,
+        account,
+        dataset=dataset,
+        funding=funding,
+        plugins=plugins,
+    )
+    part = slice(piece.start - start, None)
+    curve = Curve(*(getattr(result.curve, name)[part] for name in Curve.__slots__))
+    return _replace(result, curve=curve)
+
+
+def _closed(result: BacktestResult, series: CandleSeries, settings: Settings) -> BacktestResult:
+    """The same with its position closed at the last close."""
+    curve = result.curve
+    held = int(curve.position_lots[-1])
+    if not held:
+        return result
+    instrument, price, at_ns = series.instrument, int(curve.price_ticks[-1]), int(curve.times_ns[-1])
+    worth = instrument.notional_atoms(price, abs(held))
+    fee = -(-worth * settings.backtest.taker_fee_ppm // PPM)
+    closing = Fill(
+        id=f"fill:handover:{at_ns}",
+        cause_id=f"handover:{at_ns}",
+        symbol=instrument.symbol,
+        parent_id=f"handover:{at_ns}",
+        client_order_id=f"handover:{at_ns}",
+        venue_order_id=f"handover:{at_ns}",
+        trade_id=f"handover:{at_ns}",
+        side="sell" if held > 0 else "buy",
+        price_ticks=PriceTicks(price),
+        size_lots=SizeLots(abs(held)),
+        fee_atoms=Atoms(fee),
+        fee_asset=instrument.quote,
+        liquidity="taker",
+        at_ns=TimestampNs(at_ns),
+    )
+    equity, position = curve.equity_atoms.copy(), curve.position_lots.copy()
+    equity[-1] -= fee
+    position[-1] = 0
+    return _replace(
+        result,
+        curve=Curve(curve.times_ns, equity, curve.benchmark_atoms, position, curve.price_ticks),
+        fills=(*result.fills, closing),
+        fees_atoms=result.fees_atoms + fee,
+    )
+
+
+def _joined(
+    pieces: Sequence[Piece],
+    results: Sequence[BacktestResult],
+    series: CandleSeries,
+    settings: Settings,
+    dataset: DatasetRecord,
+) -> BacktestResult:
+    opening = settings.backtest.cash_atoms
+    whole = series.slice(pieces[0].start, pieces[-1].stop)
+    held = account_curve(whole, opening, (), (), settings.backtest.taker_fee_ppm)
+    curve = Curve(
+        times_ns=held.times_ns,
+        equity_atoms=np.concatenate([result.curve.equity_atoms for result in results]),
+        benchmark_atoms=held.benchmark_atoms,
+        position_lots=np.concatenate([result.curve.position_lots for result in results]),
+        price_ticks=held.price_ticks,
+    )
+    halts = [result.halt_reason for result in results if result.halt_reason]
+    return BacktestResult(
+        run_id="",  # the run store gives it one
+        strategy=results[0].strategy,
+        parameters={
+            f"from {_day(int(result.curve.times_ns[0]) - series.interval_ns)}": dict(
+                parameters_of(piece.strategy)
+            )
+            for piece, result in zip(pieces, results, strict=True)
+        },
+        instruments=results[0].instruments,
+        datasets=(dataset,),
+        seed=settings.seed,
+        settings=msgspec.to_builtins(settings),
+        config_hash=config_hash(settings),
+        versions=versions(),
+        opening_atoms=opening,
+        curve=curve,
+        fills=tuple(fill for result in results for fill in result.fills),
+        fees_atoms=sum(result.fees_atoms for result in results),
+        funding_atoms=sum(result.funding_atoms for result in results),
+        counts=dict(sum((Counter(result.counts) for result in results), Counter())),
+        refusals=dict(sum((Counter(result.refusals) for result in results), Counter())),
+        assumptions=(*assumptions(settings), HANDOVER),
+        halt_reason="; ".join(halts),
+        wall_s=sum(result.wall_s for result in results),
+    )
+
+
+def _day(at_ns: int) -> str:
+    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%dT%H:%M}"
+
+
+def _replace(result: BacktestResult, **changes: Any) -> BacktestResult:
+    fields = {name: getattr(result, name) for name in BacktestResult.__slots__}
+    return BacktestResult(**{**fields, **changes})

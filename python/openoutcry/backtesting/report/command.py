@@ -1,0 +1,47 @@
+"""The command line that gives a result again."""
+
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from openoutcry.backtesting.result import BacktestResult
+from openoutcry.domain.units import NS_PER_S, atoms_to_text
+
+PPM_PER_BPS: Final = 100
+
+
+def repeat_command(result: BacktestResult) -> str:
+    """The command line that repeats a backtest: its data, span, parameters, cash and costs.
+
+    Settings of a file are not in it, nor is the file of the funding: `--config` and `--funding` come on top.
+    """
+    found_at = result.settings.get("strategy", {}).get("name", result.strategy)
+    parts = ["openoutcry", "backtest", found_at]
+    for dataset in result.datasets:
+        parts += ["--data", dataset.path]
+    for dataset in result.datasets[:1]:
+        parts += ["--from", _moment(dataset.first_ns), "--to", _moment(dataset.last_ns)]
+    for name, value in result.parameters.items():
+        parts += ["--param", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
+    return shlex.join([*parts, *_costs(result), "--seed", str(result.seed)])
+
+
+def _costs(result: BacktestResult) -> Iterator[str]:
+    costs = result.settings.get("backtest", {})
+    yield from ("--cash", atoms_to_text(result.opening_atoms))
+    if "taker_fee_ppm" in costs and "maker_fee_ppm" in costs:
+        yield from ("--fee-bps", f"{_bps(costs['taker_fee_ppm'])}/{_bps(costs['maker_fee_ppm'])}")
+    if costs.get("half_spread_ppm"):
+        yield from ("--half-spread-bps", _bps(costs["half_spread_ppm"]))
+
+
+def _bps(ppm: int) -> str:
+    return format(Decimal(ppm) / PPM_PER_BPS, "f")
+
+
+def _moment(at_ns: int) -> str:
+    """To the microsecond, which is as fine as a command line's times are."""
+    moment = datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC).replace(microsecond=at_ns % NS_PER_S // 1_000)
+    return moment.isoformat().removesuffix("+00:00")

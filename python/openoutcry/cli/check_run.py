@@ -1,0 +1,47 @@
+"""From the options of `openoutcry check` to its report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from openoutcry.backtesting.candle_backtest import frozen_columns
+from openoutcry.backtesting.history.candles import load_candles
+from openoutcry.backtesting.lookahead import LookaheadReport, check_classifier, check_strategy
+from openoutcry.cli.parameters import typed_parameters
+from openoutcry.domain.errors import InvalidInputError
+from openoutcry.models.classifier import Classifier
+from openoutcry.models.locate import classifier_of
+from openoutcry.models.shipped import classifier_registry
+from openoutcry.plugins.loader import Plugins
+from openoutcry.plugins.registry import did_you_mean
+from openoutcry.plugins.source import factory_at, is_place
+from openoutcry.strategies.locate import strategy_of
+from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.strategy import Strategy
+
+
+def run_check(subject: str, data: Path | None, params: Sequence[str], seed: int) -> LookaheadReport:
+    """Find it, make it, check it.
+
+    Raises:
+        OpenOutcryError: it is not there, does not take the parameters, or the data cannot be used.
+    """
+    plugins = Plugins()
+    plugins.load_installed()
+    parameters = typed_parameters(params)
+    candles = frozen_columns(load_candles(data)[0]) if data is not None else None
+    if _is_classifier(subject, plugins):
+        return check_classifier(classifier_of(subject, parameters, plugins), candles, seed=seed)
+    return check_strategy(strategy_of(subject, parameters, plugins), candles, seed=seed)
+
+
+def _is_classifier(subject: str, plugins: Plugins) -> bool:
+    if is_place(subject):
+        factory, _ = factory_at(subject, (Strategy, Classifier))
+        return isinstance(factory, type) and issubclass(factory, Classifier)
+    strategies, classifiers = strategy_registry(plugins), classifier_registry(plugins)
+    if strategies.has(subject) or Path(f"{subject}.py").is_file():
+        return False
+    if classifiers.has(subject):
+        return True
+    known = (*strategies.names, *classifiers.names)
+    raise InvalidInputError(f"there is no strategy or classifier {subject!r}; {did_you_mean(subject, known)}")

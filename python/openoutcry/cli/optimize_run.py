@@ -1,0 +1,69 @@
+"""From the options of `openoutcry optimize` to what is searched, and on what."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from openoutcry.assembly.settings import Settings
+from openoutcry.backtesting.history.candles import CandleSeries, Funding, load_candles, load_funding
+from openoutcry.backtesting.optimise.optimisation import Request
+from openoutcry.backtesting.result import DatasetRecord
+from openoutcry.cli import backtest_run
+from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.locate import located
+
+WINDOWS: Final = 5
+OF_BACKTEST: Final = (
+    "strategy",
+    "data",
+    "start",
+    "end",
+    "cash",
+    "fee_bps",
+    "half_spread_bps",
+    "config",
+    "seed",
+)
+
+
+class Market(NamedTuple):
+    """What every trial trades on."""
+
+    series: CandleSeries
+    dataset: DatasetRecord
+    settings: Settings
+    funding: Funding | None
+
+
+def market_of(options: Mapping[str, Any]) -> Market:
+    """The candles and the settings, as `openoutcry backtest` reads them.
+
+    Raises:
+        OpenOutcryError: the data, the settings or the strategy cannot be used.
+    """
+    asked = backtest_run.Request(**{name: options[name] for name in OF_BACKTEST})
+    plugins = Plugins()
+    plugins.load_installed()
+    found = located(asked.strategy, plugins)
+    series, dataset = backtest_run.span_of(*load_candles(asked.data), asked)
+    settings = backtest_run.settings_of(asked, series.instrument, found.create(), found.text)
+    plugins.require(settings.plugins)
+    funding = load_funding(options["funding"]) if options["funding"] is not None else None
+    return Market(series, dataset, settings, funding)
+
+
+def request_of(options: Mapping[str, Any]) -> Request:
+    """What is searched, and how."""
+    return Request(
+        strategy=options["strategy"],
+        ranges=options["ranges"],
+        trials=options["trials"],
+        windows=(options["windows"] or WINDOWS) if options["walk_forward"] else 1,
+        is_anchored=options["anchored"],
+        objective=options["objective"],
+        seed=options["seed"],
+        study=options["study"],
+        jobs=options["jobs"] or len(os.sched_getaffinity(0)),
+        engine=options["engine"],
+        is_exact=options["exact"],
+    )

@@ -1,0 +1,58 @@
+import io
+
+import msgspec
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from tests.backtesting.backtested import backtested, hostile_findings
+
+from openoutcry.backtesting.judgement import judgement_of
+from openoutcry.backtesting.terminal import BLOCKS, as_json, show, sparkline
+from openoutcry.domain.units import atoms_to_text
+
+
+def shown(judgement, **options):
+    out = io.StringIO()
+    show(judgement, console=Console(file=out, width=90), **options)
+    return out.getvalue()
+
+
+def test_the_verdict_comes_first_and_buy_and_hold_stands_beside(tmp_path):
+    judgement = judgement_of(backtested()[0])
+    text = shown(judgement, report=tmp_path / "report.html")
+    lines = text.splitlines()
+    assert lines[0].startswith(judgement.verdict.line[:40])
+    assert any("strategy" in line and "buy and hold" in line for line in lines)
+    assert judgement.result.run_id in text
+    assert "report.html" in text
+    assert "\x1b" not in text  # no colours where it is no terminal
+
+
+def test_warnings_of_the_data_are_shown_as_text():
+    text = shown(judgement_of(backtested(findings=hostile_findings())[0]))
+    assert "gap, 3 times" in text
+    assert "</script>" in text
+
+
+def test_the_json_has_the_exact_amounts_and_every_reason():
+    judgement = judgement_of(backtested()[0])
+    result = judgement.result
+    told = msgspec.json.decode(
+        msgspec.json.encode(as_json(result, judgement.performance, judgement.verdict, judgement.bands))
+    )
+    assert told["net"] == atoms_to_text(result.net_atoms)
+    assert told["fees"] == atoms_to_text(result.fees_atoms)
+    assert told["fills"] == len(result.fills)
+    assert told["verdict"]["line"] == judgement.verdict.line
+    assert told["performance"]["sharpe"] == judgement.performance.sharpe
+    assert told["bands"]["sharpe"]["low"] <= told["performance"]["sharpe"] <= told["bands"]["sharpe"]["high"]
+
+
+@given(st.lists(st.integers(-(10**15), 10**15), max_size=200), st.integers(1, 80))
+def test_a_sparkline_is_as_long_as_asked_and_rises_with_its_values(values, chars):
+    line = sparkline(np.array(values, dtype=np.int64), chars)
+    assert len(line) == min(chars, len(values))
+    assert set(line) <= set(BLOCKS)
+    rising = sparkline(np.arange(len(values), dtype=np.int64), chars)
+    assert list(rising) == sorted(rising)

@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.backtesting.optimise.markets import walk_of
+
+from openoutcry.cli.entry import run
+
+SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def candles(tmp_path_factory):
+    """A file of made-up candles, as `load_candles` reads them."""
+    series = walk_of(11)
+    columns = {
+        "ts": series.open_ns // 1_000_000,
+        "open": series.open_ticks,
+        "high": series.high_ticks,
+        "low": series.low_ticks,
+        "close": series.close_ticks,
+        "volume": series.volume_lots,
+    }
+    path = tmp_path_factory.mktemp("candles") / "walk.parquet"
+    facts = {"venue": "binance-um", "symbol": "BTCUSDT", "interval": "1h"}
+    scales = {"price_scale": "1", "volume_scale": "3"}
+    pl.DataFrame(columns).write_parquet(path, metadata={**facts, **scales})
+    return path
+
+
+def searched(candles, state, *arguments):
+    ranges = ("--param", "fast=3:30", "--param", "warmup=20:200")
+    usual = ("--data", str(candles), "--state-dir", str(state), "--jobs", "1", *ranges)
+    return run(["optimize", "sma_cross", *usual, *arguments])
+
+
+def test_out_of_sample_stands_first_and_the_command_goes_on(candles, tmp_path, capsys):
+    assert searched(candles, tmp_path, "--trials", "12", "--walk-forward", "--windows", "3") == 0
+    output = capsys.readouterr().out
+    assert output.index("out of sample") < output.index("degradation") < output.index("best now")
+    assert "PBO" in output
+    assert "openoutcry backtest sma-cross --data" in output
+    assert searched(candles, tmp_path, "--trials", "12", "--walk-forward", "--windows", "3") == 0
+    assert capsys.readouterr().out == output
+
+
+def test_json_says_the_same(candles, tmp_path, capsys):
+    assert (
+        searched(candles, tmp_path, "--trials", "11", "--seed", "3", "--objective", "calmar", "--json") == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    (window,) = found["windows"]
+    assert found["best"] == window["parameters"]
+    assert found["trials"] == 11
+    assert found["tried"] <= 11
+    assert found["out_of_sample"]["total_return"] == pytest.approx(window["net_return"])
+    assert found["verdict"]["level"] in {"good", "doubtful", "bad"}
+    assert 0 <= found["selection"]["deflated"] <= 1
+    train, test = window["train_ns"], window["test_ns"]
+    assert train[0] < train[1] < test[0] < test[1]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (("--windows", "3"), 2, "give both"),
+        (("--param", "fats=1:2"), 2, "did you mean 'fast'"),
+        (("--walk-forward", "--windows", "99"), 2, "take a longer history"),
+        (("--config", "nowhere.toml"), 3, "nowhere.toml"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(candles, tmp_path, capsys, case):
+    arguments, code, words = case
+    assert searched(candles, tmp_path, *arguments) == code
+    assert words in capsys.readouterr().err
+
+
+def test_missing_data_and_unknown_strategies_are_named(candles, tmp_path, capsys):
+    assert searched(tmp_path / "none.parquet", tmp_path) == 4
+    assert "none.parquet" in capsys.readouterr().err
+    assert run(["optimize", "smacross", "--data", str(candles), "--state-dir", str(tmp_path)]) == 2
+    assert "did you mean 'sma-cross'" in capsys.readouterr().err
+
+
+@pytest.mark.data
+def test_a_search_on_recorded_candles_holds_in_the_deciders(tmp_path, capsys):
+    path = SHARED_DATA / "candles" / "binance-um_BTCUSDT_5m_20230101_20240514.parquet"
+    if not path.is_file():
+        pytest.skip("needs the recordings in ../shared/data, which is not beside this checkout")
+    ranges = ("--param", "fast=20:100", "--param", "warmup=200:1500")
+    usual = ("--data", str(path), "--state-dir", str(tmp_path), "--jobs", "2", "--trials", "20", "--json")
+    assert run(["optimize", "sma_cross", *usual, "--walk-forward", *ranges]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["windows"]) == 5
+    for window in found["windows"]:
+        # The deciders make out of sample what the search's quick account makes.
+        assert window["net_return"] == pytest.approx(window["search_return"], abs=0.005)
+    assert found["out_of_sample"]["trades"] > 30
