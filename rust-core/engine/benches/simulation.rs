@@ -91,7 +91,7 @@ fn simulation(fill_mode: FillMode) -> Simulation {
             max_resting_orders: 100,
         },
         latency: OrderLatency::constant(ORDER_LATENCY_NS, ORDER_LATENCY_NS).expect("in range"),
-        account: Account::new(10_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
+        account: Account::linear(10_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
         lot: 0.001,
         is_by_order: false,
         window_ticks: WINDOW_TICKS,
@@ -157,7 +157,7 @@ fn bench(criterion: &mut Criterion) {
                         it.run_quoter(0, &mut quoter, i64::MAX, &mut decisions)
                             .expect("it goes on")
                     });
-                    assert!(simulation.account(0).expect("it is there").fills() > 0);
+                    assert!(simulation.account(0).expect("it is there").totals().fills > 0);
                     decisions
                 },
                 BatchSize::LargeInput,
