@@ -61,9 +61,8 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     found = located(request.strategy, plugins)
     strategy = found.create(typed_parameters(request.params))
     events = events_at(request.data)
-    if events is not None and strategy.needs.book:
-        settings = settings_of(request, events.instrument, strategy, found.text)
-        return _run_events(events, strategy, settings, shows_progress=shows_progress)
+    if events is not None and events.kind != "trades":
+        return _run_events(events, request, strategy, found.text, plugins, shows_progress=shows_progress)
     loaded = load_candles(request.data) if events is None else _candles_of(events, request)
     series, dataset = span_of(*loaded, request)
     settings = settings_of(request, series.instrument, strategy, found.text)
@@ -90,20 +89,37 @@ def events_at(place: Path) -> "EventsDataset | None":
 
 
 def _run_events(
-    events: "EventsDataset", strategy: Strategy, settings: Settings, *, shows_progress: bool
+    events: "EventsDataset",
+    request: Request,
+    strategy: Strategy,
+    found_at: str,
+    plugins: Plugins,
+    *,
+    shows_progress: bool,
 ) -> BacktestResult:
-    from openoutcry.backtesting.events_run import run_events  # noqa: PLC0415
+    from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
 
+    for given, option in ((request.start, "--from"), (request.half_spread_bps, "--half-spread-bps")):
+        if given is not None:
+            raise InvalidInputError(
+                f"{option} cannot be used with market events: their book needs all that came before, and has "
+                "its own spread; leave it out"
+            )
+    if request.end is not None:
+        events = ending_at(events, _time(request.end))
+    settings = settings_of(request, events.instrument, strategy, found_at)
+    plugins.require(settings.plugins)
+    funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
     with _progress(is_shown=shows_progress and sys.stderr.isatty(), what="events") as tell:
-        return run_events(events, strategy, settings, progress=tell)
+        return run_events([events], strategy, settings, funding=funding, plugins=plugins, progress=tell)
 
 
 def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
-    """Candles of the events' trades."""
+    """Candles of the trades, where there is no book."""
     from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
 
-    interval_ns = load_settings(request.config).simulation.candle_ms * NS_PER_MS
-    series = candles_of_trades(events, interval_ns, None)
+    settings = load_settings(request.config)
+    series = candles_of_trades(events, settings, settings.simulation.candle_ms * NS_PER_MS)
     return series, msgspec.structs.replace(events.record, rows=len(series))
 
 
