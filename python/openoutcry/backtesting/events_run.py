@@ -1,80 +1,244 @@
-"""A backtest on market events: quotes against the simulator's books, from settings to its result."""
+"""A backtest on market events, from settings to its result."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
-from openoutcry.backtesting.account_curve import account_curve
-from openoutcry.backtesting.candle_backtest import Progress
-from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.account_curve import CashFlow
+from openoutcry.backtesting.event_backtest import CANDLE, EventBacktest
+from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.datasets import EventsDataset
-from openoutcry.backtesting.result import BacktestResult
+from openoutcry.backtesting.marks import funding_of_fills, joint_curve
+from openoutcry.backtesting.quoting import QuotingSession
+from openoutcry.backtesting.result import BacktestResult, Curve, Integers
 from openoutcry.backtesting.runner import parameters_of, run_id_of
+from openoutcry.backtesting.simulated_market import (
+    QUOTES,
+    Progress,
+    simulated_assumptions,
+    simulator_of,
+)
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
-from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Fill
-from openoutcry.domain.units import NS_PER_MS, Atoms, PriceTicks, Side, SizeLots, TimestampNs
-from openoutcry.memory.candle_window import CandleColumns
-from openoutcry.native import Simulator
-from openoutcry.risk_management.mandate import Mandate, mandate_of
+from openoutcry.domain.units import BASIS_POINTS, TimestampNs
+from openoutcry.native import DecodeError
+from openoutcry.plugins.loader import Plugins
+from openoutcry.risk_management.limits import NO_COLLAR_BPS
 from openoutcry.strategies.market_maker import MarketMaker
-from openoutcry.strategies.strategy import Market, Quotes, Strategy, Touch
+from openoutcry.strategies.strategy import Strategy
 
-TIMER: Final = 1  # the simulator's reason to wake
-RATE_OF_PPM: Final = 100  # its rates are in 10^-8
-RATE_ONE: Final = 100_000_000
-_NONE: Final = np.zeros(0)
-NO_CANDLES: Final = CandleColumns(_NONE, _NONE, _NONE, _NONE, _NONE, np.zeros(0, np.int64))
+TRADES: Final = "trades"  # a kind of dataset: no book to trade against
+NEARLY_ALL_BPS: Final = BASIS_POINTS - 1  # a loss of it is the end of the account
 
 
 def run_events(
-    dataset: EventsDataset,
+    datasets: Sequence[EventsDataset],
     strategy: Strategy,
     settings: Settings,
     *,
+    funding: Mapping[str, Funding] | None = None,
+    plugins: Plugins | None = None,
     progress: Progress | None = None,
     in_python: bool = False,
 ) -> BacktestResult:
-    """Let a quoting strategy decide every `every_ns`, and account for its fills to the last atom.
+    """Trade a strategy against the simulator's books, and account for it to the last atom.
 
-    The shipped market maker decides in the core, unless `in_python`; its fills are the same.
+    One that needs the book quotes the first dataset's instrument every `every_ns`; any other is shown the
+    candles of the trades and trades through risk and execution, as live. The shipped market maker decides in
+    the core where its mandate cannot interfere, unless `in_python`; its fills are the same. `funding` is by
+    symbol.
 
     Raises:
-        MissingDataError: nothing ever traded, or there was no touch.
-        InvalidInputError: the strategy does not quote, or wants more than the mandate.
+        MissingDataError: there was no touch.
+        InvalidInputError: the data is no book's, a row is damaged, or the strategy does not fit.
         OpenOutcryError: the strategy failed.
     """
     began_s = time.perf_counter()
-    if not strategy.needs.book or strategy.every_ns <= 0:
-        raise InvalidInputError(f"{strategy.name} does not quote; give it candles, or use market-maker")
-    instrument, parameters = dataset.instrument, parameters_of(strategy)
-    run_id = run_id_of([config_hash(settings), strategy.name, parameters, dataset.record.sha256, "events"])
-    session = QuotingSession(dataset, strategy, settings, progress)
-    if isinstance(strategy, MarketMaker) and not in_python:
-        session.run_in_core(strategy)
+    for dataset in datasets:
+        if dataset.kind == TRADES:
+            raise InvalidInputError(
+                f"{dataset.record.name} has trades alone, and no book to trade against; give data with books"
+            )
+    paid_by = funding or {}
+    parameters = parameters_of(strategy)
+    run_id = run_id_of([config_hash(settings), strategy.name, parameters, _identity(datasets, paid_by)])
+    run = _Run(run_id, datasets, strategy, settings, paid_by, progress)
+    try:
+        result = _quote(run, in_python=in_python) if strategy.needs.book else _trade(run, plugins)
+    except DecodeError as error:
+        raise InvalidInputError(
+            f"{datasets[0].record.path} cannot be replayed ({error}); look at it with `openoutcry data check`"
+        ) from error
+    return replace(result, wall_s=time.perf_counter() - began_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is to be traded on what."""
+
+    run_id: str
+    datasets: Sequence[EventsDataset]
+    strategy: Strategy
+    settings: Settings
+    funding: Mapping[str, Funding]
+    progress: Progress | None
+
+
+def _identity(datasets: Sequence[EventsDataset], funding: Mapping[str, Funding]) -> object:
+    """What tells the data of two runs apart."""
+    return [
+        *([each.record.sha256, each.instrument.symbol, each.record.last_ns] for each in datasets),
+        *([symbol, each.times_ns.tolist(), each.rates.tolist()] for symbol, each in sorted(funding.items())),
+    ]
+
+
+def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
+    """Through the deciders' floor."""
+    settings = run.settings
+    backtest = EventBacktest(
+        run.datasets,
+        run.strategy,
+        settings,
+        run_id=run.run_id,
+        funding=run.funding,
+        plugins=plugins,
+        progress=run.progress,
+    )
+    series = backtest.run()
+    chronicle, costs, ledger = backtest.chronicle, settings.backtest, backtest.execution.ledger
+    fills = sorted(chronicle.fills, key=lambda fill: fill.at_ns)
+    paid: dict[str, list[CashFlow]] = {each.instrument.symbol: [] for each in series}
+    for settled in backtest.funding:
+        paid[settled.symbol].append((settled.at_ns, settled.amount_atoms))
+    curve = joint_curve(series, costs.cash_atoms, fills, paid, costs.taker_fee_ppm)
+    worth = [
+        each.instrument.notional_atoms(
+            int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol)
+        )
+        for each in series
+    ]
+    _check_account(run.run_id, ledger.cash_atoms(series[0].instrument.symbol) + sum(worth), curve)
+    unpaid = () if run.funding else ("no funding is paid",)
+    return replace(
+        _result(run, curve, fills),
+        funding_atoms=-sum(each.amount_atoms for each in backtest.funding),
+        counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
+        refusals=dict(sorted(chronicle.refusals.items())),
+        assumptions=(
+            *simulated_assumptions(settings, run.datasets),
+            "a candle is known with the first trade after it; deciding takes no time",
+            "the feed is never stale, and nothing is alerted",
+            *(unpaid or ("funding is paid on what we know to hold, at the mid",)),
+        ),
+        halt_reason=backtest.floor.halt_reason,
+    )
+
+
+def _quote(run: _Run, *, in_python: bool) -> BacktestResult:
+    """By quotes under a mandate."""
+    if len(run.datasets) > 1 or run.strategy.every_ns <= 0:
+        raise InvalidInputError(
+            f"{run.strategy.name} must quote one instrument, and say how often: "
+            "give it one dataset, and an `every_ns` above 0"
+        )
+    is_native = not in_python and _may_decide_in_core(run)
+    quoted = _quoted(run, is_native=is_native)
+    if quoted is None or (is_native and _is_loss_near(quoted.curve, run.settings)):
+        # The core neither takes marks nor stops at a loss: what it did does not count then.
+        quoted = _quoted(run, is_native=False) if is_native else None
+    if quoted is None:
+        raise MissingDataError("nothing traded and no decision was made; give longer data")
+    session, instrument = quoted.session, run.datasets[0].instrument
+    received = sum(amount for _, amount in quoted.paid)
+    cash_atoms, _, position, _ = session.simulator.account(0)
+    worth = instrument.notional_atoms(int(quoted.curve.price_ticks[-1]), position)
+    total = run.settings.backtest.cash_atoms + cash_atoms + received + worth
+    _check_account(run.run_id, total, quoted.curve)
+    sentences = [*simulated_assumptions(run.settings, run.datasets)]
+    sentences.append(
+        "funding is paid on what is held, at the price before; it ends no mandate"
+        if run.funding
+        else "no funding is paid"
+    )
+    if instrument.kind == "spot":
+        sentences.append("what is sold short is borrowed without cost: a maker on spot needs an inventory")
+    return replace(
+        _result(run, quoted.curve, quoted.fills),
+        funding_atoms=-received,
+        counts={"decisions": session.decisions, "fills": len(quoted.fills)},
+        refusals=dict(sorted(session.refusals.items())),
+        assumptions=tuple(sentences),
+        halt_reason=session.halt_reason,
+    )
+
+
+class _Quoted(NamedTuple):
+    session: QuotingSession
+    fills: list[Fill]
+    paid: list[CashFlow]
+    curve: Curve
+
+
+def _quoted(run: _Run, *, is_native: bool) -> _Quoted | None:
+    """One session over the whole data; None if there is nothing to value its account at."""
+    dataset, costs = run.datasets[0], run.settings.backtest
+    session = QuotingSession(dataset, run.strategy, run.settings, run.progress)
+    if is_native:
+        assert isinstance(run.strategy, MarketMaker)
+        session.run_in_core(run.strategy)
     else:
         session.run_in_python()
-    series, fills = session.candles(), session.fills(run_id)
-    curve = account_curve(series, settings.backtest.cash_atoms, fills, [], settings.backtest.taker_fee_ppm)
-    cash_atoms, fees_atoms, position, _ = session.simulator.account(0)
-    worth = instrument.notional_atoms(int(series.close_ticks[-1]), position)
-    if settings.backtest.cash_atoms + cash_atoms + worth != int(curve.equity_atoms[-1]):
+    series, fills = session.series(), session.fills(run.run_id)
+    if series is None:
+        return None
+    symbol = dataset.instrument.symbol
+    paid = funding_of_fills(series, fills, run.funding.get(symbol))
+    curve = joint_curve([series], costs.cash_atoms, fills, {symbol: paid}, costs.taker_fee_ppm)
+    return _Quoted(session, fills, paid, curve)
+
+
+def _may_decide_in_core(run: _Run) -> bool:
+    """Whether the core's formula is the strategy's, and its mandate leaves every quote alone."""
+    limits, cash_atoms = run.settings.risk, run.settings.backtest.cash_atoms
+    return (
+        type(run.strategy) is MarketMaker  # another class may observe something else
+        and run.strategy.warmup > 1
+        and run.datasets[0].kind != QUOTES  # without trades there is nothing to value the account at
+        and limits.quote_collar_bps >= NO_COLLAR_BPS
+        and limits.max_drawdown_bps >= NEARLY_ALL_BPS
+        and limits.max_daily_loss_atoms >= cash_atoms
+    )
+
+
+def _is_loss_near(curve: Curve, settings: Settings) -> bool:
+    """Whether half of the cash was lost at some time: then a mandate might have ended between the marks."""
+    return int(curve.equity_atoms.min()) * 2 < settings.backtest.cash_atoms
+
+
+def _check_account(run_id: str, account_atoms: int, curve: Curve) -> None:
+    """The account and the curve count the same fills apart from each other."""
+    if account_atoms != int(curve.equity_atoms[-1]):
         raise OpenOutcryError(
-            f"the simulator's account and the curve of its fills differ ({run_id}); "
+            f"{run_id}: the account holds {account_atoms} atoms, the curve {curve.equity_atoms[-1]}; "
             "this is an error of openoutcry, please report it with the settings and the data"
         )
+
+
+def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
+    """What both ways have in common."""
+    settings = run.settings
     return BacktestResult(
-        run_id=run_id,
-        strategy=strategy.name,
-        parameters=parameters,
-        instruments={instrument.symbol: instrument},
-        datasets=(dataset.record,),
+        run_id=run.run_id,
+        strategy=run.strategy.name,
+        parameters=parameters_of(run.strategy),
+        instruments={dataset.instrument.symbol: dataset.instrument for dataset in run.datasets},
+        datasets=tuple(dataset.record for dataset in run.datasets),
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -82,234 +246,46 @@ def run_events(
         opening_atoms=settings.backtest.cash_atoms,
         curve=curve,
         fills=tuple(fills),
-        fees_atoms=fees_atoms,
+        fees_atoms=sum(fill.fee_atoms for fill in fills),
         funding_atoms=0,
-        counts={"decisions": session.decisions, "fills": len(fills)},
-        refusals=dict(sorted(session.refusals.items())),
-        assumptions=assumptions(settings, instrument),
-        wall_s=time.perf_counter() - began_s,
     )
 
 
-class QuotingSession:
-    """One strategy that quotes one instrument of the simulator."""
-
-    def __init__(
-        self,
-        dataset: EventsDataset,
-        strategy: Strategy,
-        settings: Settings,
-        progress: Progress | None,
-    ) -> None:
-        self.simulator = Simulator(seed=settings.seed)
-        self.decisions = 0
-        self.refusals: Counter[str] = Counter()
-        self._instrument = dataset.instrument
-        self._strategy = strategy
-        self._settings = settings
-        self._mids: deque[tuple[int, float]] = deque(maxlen=strategy.warmup)
-        self._mandate: Mandate | None = None
-        self._first_ns = 0
-        self._candle_ns = settings.simulation.candle_ms * NS_PER_MS
-        costs, rules = settings.backtest, settings.simulation
-        takes_exponent = rules.queue_model in {"power", "power2", "power3"}
-        self.simulator.add_instrument(
-            price_tick=self._instrument.price_tick,
-            size_step=self._instrument.size_step,
-            fill_mode=rules.fill_mode,
-            queue_model=rules.queue_model,
-            queue_exponent=rules.queue_exponent if takes_exponent else None,
-            entry_ns=costs.order_latency_ns,
-            response_ns=costs.report_latency_ns,
-            maker_rate=costs.maker_fee_ppm * RATE_OF_PPM,
-            taker_rate=costs.taker_fee_ppm * RATE_OF_PPM,
-            reject_probability=rules.reject_probability,
-        )
-        self.simulator.add_stream(0, _counted(dataset, progress))
-        self.simulator.subscribe(0, candle_interval_ns=self._candle_ns)
-        self.simulator.every(strategy.every_ns)
-
-    def run_in_core(self, strategy: MarketMaker) -> None:
-        """Let the core decide: the strategy's formula, without a call of Python's at each decision."""
-        self._wait_for_touch()
-        assert self._mandate is not None
-        self._mandate.check(strategy.quote_lots, strategy.max_position_lots)
-        decided, _ = self.simulator.run_avellaneda_stoikov(
-            size_lots=strategy.quote_lots,
-            max_position_lots=strategy.max_position_lots,
-            risk_aversion=strategy.risk_aversion,
-            arrival_decay=strategy.arrival_decay,
-            horizon_ns=strategy.horizon_ns,
-            window=max(strategy.warmup - 1, 1),
-        )
-        self.decisions += decided
-
-    def run_in_python(self) -> None:
-        """Ask the strategy at each timer."""
-        self._wait_for_touch()
-        while (wake := self.simulator.advance()) is not None:
-            now_ns, reasons, _ = wake
-            if reasons & TIMER:
-                self._decide(now_ns)
-
-    def _wait_for_touch(self) -> None:
-        """The first timer at which the book has two sides; the mandate is made at its price."""
-        while (wake := self.simulator.advance()) is not None:
-            touch = self.simulator.touch(0)
-            if wake[1] & TIMER and touch is not None:
-                limits, cash_atoms = self._settings.risk, self._settings.backtest.cash_atoms
-                self._mandate = mandate_of(limits, self._instrument, cash_atoms, touch[2], 1)
-                return
-        raise MissingDataError("the book never had two sides; the data needs a snapshot, or quotes")
-
-    def _decide(self, now_ns: int) -> None:
-        self.decisions += 1
-        touch = self.simulator.touch(0)
-        if touch is None:
-            return
-        bid, bid_lots, ask, ask_lots = touch
-        self._mids.append((now_ns, (bid + ask) / 2))
-        position = self.simulator.position_lots(0)
-        market = Market(
-            self._instrument.symbol,
-            NO_CANDLES,
-            TimestampNs(now_ns),
-            book=Touch(PriceTicks(bid), SizeLots(bid_lots), PriceTicks(ask), SizeLots(ask_lots)),
-            position_lots=position,
-            mids=self._mids,
-        )
-        wish = self._ask(market)
-        if wish is None:
-            return
-        assert self._mandate is not None
-        quotes = (wish.bid_ticks, wish.bid_lots, wish.ask_ticks, wish.ask_lots)
-        refusal = self._mandate.refusal(quotes, (bid, ask), position)
-        if refusal is not None:
-            self.refusals[refusal] += 1
-            quotes = (PriceTicks(0), SizeLots(0), PriceTicks(0), SizeLots(0))
-        self.simulator.set_quotes(0, *quotes)
-
-    def _ask(self, market: Market) -> Quotes | None:
-        try:
-            wish = self._strategy.observe(market)
-        except Exception as error:
-            raise OpenOutcryError(
-                f"strategy {self._strategy.name} failed at {market.now_ns}: {type(error).__name__}: {error}; "
-                "repair the strategy"
-            ) from error
-        if wish is None or isinstance(wish, Quotes):
-            return wish
-        raise InvalidInputError(
-            f"{self._strategy.name} answered {type(wish).__name__}; a maker answers Quotes"
-        )
-
-    def candles(self) -> CandleSeries:
-        """Candles of the trades, and at the end one that is not complete, at the last mid.
-
-        Raises:
-            MissingDataError: nothing traded.
-        """
-        closed = np.array(self.simulator.candles(0), np.int64).reshape(-1, 9)
-        touch, now_ns = self.simulator.touch(0), self.simulator.now_ns
-        if not len(closed) or touch is None or now_ns is None:
-            raise MissingDataError("no candle of trades closed; give data with trades, or smaller candles")
-        mid = (touch[0] + touch[2]) // 2
-        last_ns = max(int(closed[-1, 1]), now_ns - self._candle_ns + 1)
-        rows = np.column_stack([closed[:, 0], closed[:, 2:6], closed[:, 6]])
-        rows = np.vstack([rows, [last_ns, mid, mid, mid, mid, 0]])
-        return CandleSeries.of_rows(self._instrument, self._candle_ns, rows)
-
-    def fills(self, run_id: str) -> list[Fill]:
-        """All fills, in the order of their times at the venue."""
-        costs, instrument = self._settings.backtest, self._instrument
-        fills = []
-        for number, each in enumerate(sorted(self.simulator.fills(0), key=_at_venue), start=1):
-            _, _, price, size, _, is_maker, _, _ = each
-            rate = (costs.maker_fee_ppm if is_maker else costs.taker_fee_ppm) * RATE_OF_PPM
-            fee = -(-instrument.notional_atoms(price, size) * rate // RATE_ONE)  # rounded up, against us
-            fills.append(_fill(instrument, f"{run_id}:{number}", each, fee))
-        return fills
-
-
-SimulatedFill = tuple[int, Side, int, int, int, bool, int, int]
-
-
-def _at_venue(fill: SimulatedFill) -> int:
-    return fill[6]
-
-
-def _fill(instrument: Instrument, fill_id: str, fill: SimulatedFill, fee_atoms: int) -> Fill:
-    order_id, side, price, size, _, is_maker, at_ns, _ = fill
-    run_id, _, number = fill_id.partition(":")
-    return Fill(
-        id=fill_id,
-        cause_id=f"{run_id}:order:{order_id}",
-        symbol=instrument.symbol,
-        parent_id=f"{run_id}:order:{order_id}",
-        client_order_id=f"{run_id}-{order_id}",
-        venue_order_id=str(order_id),
-        trade_id=number,
-        side=side,
-        price_ticks=PriceTicks(price),
-        size_lots=SizeLots(size),
-        fee_atoms=Atoms(fee_atoms),
-        fee_asset=instrument.quote,
-        liquidity="maker" if is_maker else "taker",
-        at_ns=TimestampNs(at_ns),
-    )
-
-
-def _counted(dataset: EventsDataset, progress: Progress | None) -> Iterator[Any]:
-    """The rows as they are pulled, and how far that is."""
-    done = 0
-    for rows in dataset.rows():
-        yield rows
-        done += len(rows)
-        if progress is not None:
-            progress(done, dataset.record.rows)
-
-
-def candles_of_trades(dataset: EventsDataset, interval_ns: int, progress: Progress | None) -> CandleSeries:
-    """Candles of a dataset's trades, for strategies that look at candles.
+def candles_of_trades(dataset: EventsDataset, settings: Settings, interval_ns: int) -> CandleSeries:
+    """Candles of a dataset's trades, where there is no book to trade against.
 
     Raises:
         MissingDataError: no candle closed.
     """
-    simulator = Simulator()
-    instrument = dataset.instrument
-    simulator.add_instrument(price_tick=instrument.price_tick, size_step=instrument.size_step)
-    simulator.add_stream(0, _counted(dataset, progress))
+    simulator = simulator_of([dataset], settings)
     simulator.subscribe(0, candle_interval_ns=interval_ns)
     closed: list[tuple[int, ...]] = []
-    while simulator.advance() is not None:
-        closed += simulator.candles(0)
+    while (wake := simulator.advance()) is not None:
+        if wake[1] & CANDLE:
+            closed += simulator.candles(0)
     if not closed:
         raise MissingDataError("no candle of trades closed; give longer data, or a smaller candle_ms")
     rows = np.array(closed, np.int64)[:, [0, 2, 3, 4, 5, 6]]
-    return CandleSeries.of_rows(instrument, interval_ns, rows)
+    return CandleSeries.of_rows(dataset.instrument, interval_ns, rows)
 
 
-def assumptions(settings: Settings, instrument: Instrument) -> tuple[str, ...]:
-    """What the simulation takes for granted, a sentence each."""
-    costs, rules = settings.backtest, settings.simulation
-    queue = f"others' cancellations move an order forward by the {rules.queue_model} model"
-    if rules.queue_model == "risk-averse":
-        queue = "only trades move an order forward in its queue: others cancel behind it"
-    fills = "an order is filled whole, at once"
-    if rules.fill_mode == "partial":
-        fills = "fills are partial, and what was taken stays gone until the data shows another size"
-    order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
-    taker_bps, maker_bps = costs.taker_fee_ppm / 100, costs.maker_fee_ppm / 100
-    sentences = [
-        f"an order reaches the venue after {order_ms:g} ms, its answer takes {report_ms:g} ms",
-        queue,
-        fills,
-        "the market does not react to our orders (no impact)",
-        f"fees are {taker_bps:g} bps for a taker, {maker_bps:g} bps for a maker",
-        "no funding is paid",
-    ]
-    if rules.reject_probability:
-        sentences.append(f"the venue rejects {rules.reject_probability:.2%} of the orders, by the seed")
-    if instrument.kind == "spot":
-        sentences.append("what is sold short is borrowed without cost: a maker on spot needs an inventory")
-    return tuple(sentences)
+def ending_at(dataset: EventsDataset, end_ns: int) -> EventsDataset:
+    """A dataset up to a moment: its book needs all that came before.
+
+    Raises:
+        MissingDataError: there is nothing before it.
+    """
+    record = dataset.record
+    if end_ns <= record.first_ns:
+        raise MissingDataError(
+            f"{record.name} has nothing before the end that was asked for; give a later one"
+        )
+    if end_ns > record.last_ns:
+        return dataset
+
+    def stream(from_ns: int, to_ns: int) -> Iterator[Integers]:
+        return dataset.stream(from_ns, min(to_ns, end_ns))
+
+    return replace(
+        dataset, record=msgspec.structs.replace(record, last_ns=TimestampNs(end_ns)), stream=stream
+    )

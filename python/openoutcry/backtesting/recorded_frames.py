@@ -39,6 +39,17 @@ def is_recorded_frames(path: Path) -> bool:
     return path.name.endswith(SUFFIXES)
 
 
+def is_replayable(path: Path) -> bool:
+    """Whether a path holds frames of the venue that trades live, so that its feed can be played.
+
+    Raises:
+        InvalidInputError: a file is damaged.
+    """
+    if not path.exists() or not is_recorded_frames(path):
+        return False
+    return any(each.product == "spot" for each in find_recordings(path))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedFrames:
     """A recording surveyed: what it is, and by how much its clock ran behind the venue's.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER
 from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
-from openoutcry.backtesting.recorded_frames import is_recorded_frames
+from openoutcry.backtesting.recorded_frames import is_replayable
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import run_candles
 from openoutcry.cli.parameters import typed_parameters
@@ -35,6 +35,9 @@ from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
 CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
+
+if TYPE_CHECKING:
+    from openoutcry.backtesting.history.datasets import EventsDataset
 
 Tell = Callable[[int, int], None]
 
@@ -78,12 +81,15 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     found = located(request.strategy, plugins)
     given = typed_parameters(request.params)
     chosen = Chosen(found.create(given), found.text, found.filled(given))
-    if chosen.strategy.needs.book:
-        return _run_events(request, chosen, shows_progress=shows_progress)
-    if is_recorded_frames(request.data):
+    needs = chosen.strategy.needs
+    if not (needs.book or needs.features) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
-    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "candles")
-    series, dataset = span_of(*_candles_at(request), request)
+    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
+    events = events_at(request.data)
+    if events is not None and events.kind != "trades":
+        return _run_events(events, request, chosen, plugins, shows_progress=shows_progress)
+    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
+    series, dataset = span_of(*loaded, request)
     settings = settings_of(request, series.instrument, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
@@ -100,45 +106,44 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def _candles_at(request: Request) -> tuple[CandleSeries, DatasetRecord]:
-    """The candles that a file or a reference of the catalogue names, or those of its trades."""
-    if request.data.suffix in CANDLE_SUFFIXES and request.data.is_file():
-        return load_candles(request.data)  # most backtests: the importers of events need not be loaded
-    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
-    from openoutcry.backtesting.history.datasets import CandlesDataset, load_any  # noqa: PLC0415
+def events_at(place: Path) -> "EventsDataset | None":
+    """The market events that a path or a reference of the catalogue names; None if it names candles.
 
-    found = load_any(str(request.data))
-    if isinstance(found, CandlesDataset):
-        return found.series, found.record
-    interval_ns = load_settings(request.config).simulation.candle_ms * NS_PER_MS
-    series = candles_of_trades(found, interval_ns, None)
-    return series, msgspec.structs.replace(found.record, rows=len(series))
-
-
-def _run_events(request: Request, chosen: Chosen, *, shows_progress: bool) -> BacktestResult:
-    from openoutcry.backtesting.events_run import run_events  # noqa: PLC0415  loads the importers of events
+    Raises:
+        OpenOutcryError: the data cannot be used.
+    """
+    if place.suffix in CANDLE_SUFFIXES and place.is_file():
+        return None  # most backtests: the importers of events need not be loaded
     from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
 
-    _refuse(
-        request,
-        {
-            "start": "--from",
-            "end": "--to",
-            "funding": "--funding",
-            "half_spread_bps": "--half-spread-bps",
-            "speed": "--speed",
-            "duration": "--duration",
-        },
-        f"{chosen.strategy.name}",
-    )
-    events = load_any(str(request.data))
-    if not isinstance(events, EventsDataset):
-        raise InvalidInputError(
-            f"{chosen.strategy.name} quotes, and {request.data} holds candles; give it books and trades"
-        )
+    found = load_any(str(place))
+    return found if isinstance(found, EventsDataset) else None
+
+
+def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
+    """Candles of the trades, where there is no book."""
+    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
+
+    settings = load_settings(request.config)
+    series = candles_of_trades(events, settings, settings.simulation.candle_ms * NS_PER_MS)
+    return series, msgspec.structs.replace(events.record, rows=len(series))
+
+
+def _run_events(
+    events: "EventsDataset", request: Request, chosen: Chosen, plugins: Plugins, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
+
+    _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
+    if request.end is not None:
+        events = ending_at(events, _time(request.end))
     settings = settings_of(request, events.instrument, chosen.found_at, chosen.parameters)
+    plugins.require(settings.plugins)
+    funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
     with _progress("events", is_shown=shows_progress) as tell:
-        return run_events(events, chosen.strategy, settings, progress=tell)
+        return run_events(
+            [events], chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
+        )
 
 
 def _run_recording(
