@@ -51,8 +51,9 @@ bench: setup ## Speed beside peers, in one run; refuses a debug build
 	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench --extra ray >&2
 	.venv/bin/pytest benches/python --benchmark-enable --benchmark-only $(ARGS)
 	.venv/bin/python -m benches.core
+	.venv/bin/python -m benches.backtest
 
-bench-peers: $(UV) ## Install the peers that `make bench` measures beside the core, in .peers
+bench-peers: $(UV) ## Install the peers that `make bench` measures beside ours, in .peers
 	@if [ -n "$(PEERS_PYTHON)" ] && "$(PEERS_PYTHON)" -c ''; then \
 		$(UV) venv --quiet --allow-existing --python $(PEERS_PYTHON) .peers && \
 		$(UV) pip sync --quiet --python .peers/bin/python benches/peers/requirements.txt; \

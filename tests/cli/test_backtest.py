@@ -92,7 +92,27 @@ def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
     assert oo("backtest", "buy_and_hold", "--data", candles, *options).result["funding"] == "0.00000000"
 
 
-def test_the_command_in_the_report_gives_the_same_bytes(oo, candles):
+def again_as_its_report_says(oo, answer):
+    """Run the command in a report; the report's bytes before, and what the command answered."""
+    page = Path(answer["report_path"]).read_bytes()
+    command = re.search(r'<pre class="command"><code>(.+?)</code>', page.decode(), re.DOTALL)[1]
+    program, *line = shlex.split(unescape(command))
+    assert program == "openoutcry"
+    return page, oo(*line, "--json").result
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        ("sma_cross", "--param", "fast=7"),
+        ("combination", "--param", "members=2 * sma-cross(fast=3, warmup=9) + breakout"),
+        ("my_idea.py", "--param", "warmup=9"),
+    ],
+    ids=str,
+)
+def test_the_command_in_the_report_gives_the_same_bytes(oo, candles, monkeypatch, strategy):
+    monkeypatch.chdir(candles.parent)
+    assert oo("new", "strategy", "my_idea").code == 0
     options = (
         "--cash",
         "2000.5",
@@ -103,12 +123,9 @@ def test_the_command_in_the_report_gives_the_same_bytes(oo, candles):
         "--half-spread-bps",
         "2",
     )
-    answer = oo("backtest", "sma_cross", "--data", candles, "--param", "fast=7", *options, "--json").result
-    page = Path(answer["report_path"]).read_bytes()
-    command = re.search(r'<pre class="command"><code>(.+?)</code>', page.decode(), re.DOTALL)[1]
-    program, *line = shlex.split(unescape(command))
-    again = oo(*line, "--json").result
-    assert program == "openoutcry"
+    answer = oo("backtest", *strategy, "--data", candles, *options, "--json").result
+    monkeypatch.chdir("/")  # where a file was is in the command
+    page, again = again_as_its_report_says(oo, answer)
     assert {**again, "wall_s": 0} == {**answer, "wall_s": 0}
     assert Path(again["report_path"]).read_bytes() == page
 

@@ -1,7 +1,7 @@
 """The trading floor: the live deciders in one process, in simulated time, without actors."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final, Protocol
 
@@ -104,7 +104,7 @@ class TradingFloor:
     # --- the market ---------------------------------------------------------------------------------------
 
     def open(self, symbols: Sequence[str], venue: str, now_ns: TimestampNs) -> None:
-        """Begin: the journal is taken up, risk learns what is held, and that the feed is live."""
+        """Begin: the journal is taken up, risk learns what is held, and that feeds of `symbols` are live."""
         self.now_ns = now_ns
         self._perform(self._execution.restore(now_ns))
         for symbol in symbols:
@@ -124,6 +124,21 @@ class TradingFloor:
         self.publish(INGESTION, candle)
         self._deliver()
         return True
+
+    def tell(self, messages: Iterable[Message]) -> None:
+        """Let the feed tell what it has come to know by now, message after message."""
+        for message in messages:
+            self.publish(INGESTION, message)
+            self._deliver()
+
+    def hear(self, events: Sequence[VenueNews]) -> None:
+        """Let the venue report what the market did to our orders now; it is known a latency later."""
+        self._report(events)
+
+    def settle(self, until_ns: int) -> None:
+        """Let orders under way come to their ends, or to a moment."""
+        while self._events and self._events[0][0] <= until_ns and not self._execution.is_settled:
+            self._next()
 
     def run_until(self, at_ns: TimestampNs) -> None:
         """Let happen what is due up to a moment, which is then the present."""

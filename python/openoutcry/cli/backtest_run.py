@@ -2,33 +2,39 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER_BPS, backtest_defaults
+from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
+from openoutcry.backtesting.recorded_frames import is_recorded_frames
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.backtesting.runner import run_candles
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_MS, NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
+from openoutcry.domain.units import (
+    NS_PER_MS,
+    NS_PER_S,
+    NS_PER_US,
+    TimestampNs,
+    atoms_from_text,
+    parse_decimal,
+)
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
 CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
-
-if TYPE_CHECKING:
-    from openoutcry.backtesting.history.datasets import EventsDataset
 
 Tell = Callable[[int, int], None]
 
@@ -47,7 +53,18 @@ class Request:
     half_spread_bps: str | None = None
     funding: Path | None = None
     config: Path | None = None
+    speed: float | None = None
+    duration: int | None = None
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The strategy that was asked for, what finds it again, and all of its parameters."""
+
+    strategy: Strategy
+    found_at: str
+    parameters: Mapping[str, Any]
 
 
 def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
@@ -59,79 +76,149 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     found = located(request.strategy, plugins)
-    strategy = found.create(typed_parameters(request.params))
-    events = events_at(request.data)
-    if events is not None and strategy.needs.book:
-        settings = settings_of(request, events.instrument, strategy, found.text)
-        return _run_events(events, strategy, settings, shows_progress=shows_progress)
-    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
-    series, dataset = span_of(*loaded, request)
-    settings = settings_of(request, series.instrument, strategy, found.text)
+    given = typed_parameters(request.params)
+    chosen = Chosen(found.create(given), found.text, found.filled(given))
+    if chosen.strategy.needs.book:
+        return _run_events(request, chosen, shows_progress=shows_progress)
+    if is_recorded_frames(request.data):
+        return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
+    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "candles")
+    series, dataset = span_of(*_candles_at(request), request)
+    settings = settings_of(request, series.instrument, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
-    with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
+    with _progress("candles", is_shown=shows_progress) as tell:
         return run_candles(
-            series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
+            series,
+            chosen.strategy,
+            settings,
+            dataset=dataset,
+            funding=funding,
+            plugins=plugins,
+            parameters=chosen.parameters,
+            progress=tell,
         )
 
 
-def events_at(place: Path) -> "EventsDataset | None":
-    """The market events that a path or a reference of the catalogue names; None if it names candles.
+def _candles_at(request: Request) -> tuple[CandleSeries, DatasetRecord]:
+    """The candles that a file or a reference of the catalogue names, or those of its trades."""
+    if request.data.suffix in CANDLE_SUFFIXES and request.data.is_file():
+        return load_candles(request.data)  # most backtests: the importers of events need not be loaded
+    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
+    from openoutcry.backtesting.history.datasets import CandlesDataset, load_any  # noqa: PLC0415
 
-    Raises:
-        OpenOutcryError: the data cannot be used.
-    """
-    if place.suffix in CANDLE_SUFFIXES and place.is_file():
-        return None  # most backtests: the importers of events need not be loaded
+    found = load_any(str(request.data))
+    if isinstance(found, CandlesDataset):
+        return found.series, found.record
+    interval_ns = load_settings(request.config).simulation.candle_ms * NS_PER_MS
+    series = candles_of_trades(found, interval_ns, None)
+    return series, msgspec.structs.replace(found.record, rows=len(series))
+
+
+def _run_events(request: Request, chosen: Chosen, *, shows_progress: bool) -> BacktestResult:
+    from openoutcry.backtesting.events_run import run_events  # noqa: PLC0415  loads the importers of events
     from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
 
-    found = load_any(str(place))
-    return found if isinstance(found, EventsDataset) else None
+    _refuse(
+        request,
+        {
+            "start": "--from",
+            "end": "--to",
+            "funding": "--funding",
+            "half_spread_bps": "--half-spread-bps",
+            "speed": "--speed",
+            "duration": "--duration",
+        },
+        f"{chosen.strategy.name}",
+    )
+    events = load_any(str(request.data))
+    if not isinstance(events, EventsDataset):
+        raise InvalidInputError(
+            f"{chosen.strategy.name} quotes, and {request.data} holds candles; give it books and trades"
+        )
+    settings = settings_of(request, events.instrument, chosen.found_at, chosen.parameters)
+    with _progress("events", is_shown=shows_progress) as tell:
+        return run_events(events, chosen.strategy, settings, progress=tell)
 
 
-def _run_events(
-    events: "EventsDataset", strategy: Strategy, settings: Settings, *, shows_progress: bool
+def _run_recording(
+    request: Request, chosen: Chosen, plugins: Plugins, *, shows_progress: bool
 ) -> BacktestResult:
-    from openoutcry.backtesting.events_run import run_events  # noqa: PLC0415
+    from openoutcry.backtesting.recorded_frames import survey  # noqa: PLC0415  loads the feed and the venue
+    from openoutcry.backtesting.replay_run import run_recording  # noqa: PLC0415  as above
 
-    with _progress(is_shown=shows_progress and sys.stderr.isatty(), what="events") as tell:
-        return run_events(events, strategy, settings, progress=tell)
+    _refuse(
+        request,
+        {"start": "--from", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
+        "a recording",
+    )
+    data = survey(
+        request.data,
+        load_settings(request.config).symbols[0],
+        end_ns=None if request.end is None else _time(request.end),
+        duration_ns=None if request.duration is None else request.duration * NS_PER_S,
+    )
+    speed = request.speed or 1.0
+    settings = replay_settings_of(request, data.instrument, chosen, speed)
+    plugins.require(settings.plugins)
+    with _progress("frames", is_shown=shows_progress) as tell:
+        return run_recording(data, chosen.strategy, settings, speed=speed, plugins=plugins, progress=tell)
 
 
-def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
-    """Candles of the events' trades."""
-    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
-
-    interval_ns = load_settings(request.config).simulation.candle_ms * NS_PER_MS
-    series = candles_of_trades(events, interval_ns, None)
-    return series, msgspec.structs.replace(events.record, rows=len(series))
+def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+    given = [option for name, option in options.items() if getattr(request, name) is not None]
+    if given:
+        raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")
 
 
-def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
-    """The file's settings, or those of a backtest without one; what was typed goes above both.
+def replay_settings_of(request: Request, instrument: Instrument, chosen: Chosen, speed: float) -> Settings:
+    """The settings with which `run --paper --speed` would trade it, and what was typed above them."""
+    above: dict[str, object] = {
+        "mode": "backtest",
+        "symbols": [instrument.symbol],
+        **replay_overrides(speed),
+        **_costs_of(request, instrument),
+    }
+    return _named(load_settings(request.config, above), chosen.found_at, chosen.parameters)
 
-    `found_at` is what finds the strategy again.
-    """
+
+def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
+    """What was typed of cash, fees and the seed; the rest of them where no file says it."""
+    costs: dict[str, object] = {}
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
-    cash_atoms = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+    if request.config is None or request.cash is not None:
+        costs["backtest.cash_atoms"] = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+    if request.config is None or request.fee_bps is not None:
+        costs |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
+    if request.seed is not None:
+        costs["seed"] = request.seed
+    return costs
+
+
+def _named(settings: Settings, found_at: str, parameters: Mapping[str, Any]) -> Settings:
+    named = msgspec.structs.replace(settings.strategy, name=found_at, parameters=dict(parameters))
+    return msgspec.structs.replace(settings, strategy=named)
+
+
+def settings_of(
+    request: Request, instrument: Instrument, found_at: str, parameters: Mapping[str, Any]
+) -> Settings:
+    """The file's settings, or those of a backtest without one; what was typed goes above both.
+
+    `found_at` is what finds the strategy again, `parameters` are all of its.
+    """
+    costs = _costs_of(request, instrument)
     above: dict[str, object] = {"mode": "backtest", "symbols": [instrument.symbol]}
     if request.config is None:
+        cash_atoms, taker_ppm = costs["backtest.cash_atoms"], costs["backtest.taker_fee_ppm"]
+        assert isinstance(cash_atoms, int)
+        assert isinstance(taker_ppm, int)
         above = backtest_defaults(instrument, cash_atoms, taker_ppm)
-    if request.config is None or request.cash is not None:
-        above["backtest.cash_atoms"] = cash_atoms
-    if request.config is None or request.fee_bps is not None:
-        above |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
     if request.half_spread_bps is not None:
         above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
-    if request.seed is not None:
-        above["seed"] = request.seed
-    settings = load_settings(request.config, above)
-    named = msgspec.structs.replace(
-        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
-    )
-    return msgspec.structs.replace(settings, strategy=named)
+    return _named(load_settings(request.config, {**above, **costs}), found_at, parameters)
 
 
 def _fees(text: str) -> tuple[int, int]:
@@ -180,9 +267,9 @@ def _moment(at_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def _progress(*, is_shown: bool, what: str = "candles") -> Iterator[Tell | None]:
+def _progress(what: str, *, is_shown: bool) -> Iterator[Tell | None]:
     """A bar on stderr while this lasts."""
-    if not is_shown:
+    if not (is_shown and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console  # noqa: PLC0415  slow to import

@@ -40,7 +40,7 @@ fn rows() -> Vec<Row> {
             rows.push([now_ns, now_ns + FEED_LATENCY_NS, kind, price, size, 0]);
         };
         let draw = random.below(64);
-        let (price, size) = match best {
+        let (price, lots) = match best {
             Some(best) if draw < 4 => {
                 let traded = (best.size.0 / 4).max(1);
                 put(2, side.opposite(), best.price.0, traded);
@@ -69,9 +69,12 @@ fn rows() -> Vec<Row> {
                 )
             }
         };
-        put(1, side, price, size);
-        let (price, size) = (PriceTicks(price), SizeLots(size));
-        book.set(side, Level { price, size });
+        put(1, side, price, lots);
+        let level = Level {
+            price: PriceTicks(price),
+            size: SizeLots(lots),
+        };
+        book.set(side, level);
     }
     rows.truncate(EVENTS);
     rows
