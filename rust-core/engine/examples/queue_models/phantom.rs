@@ -133,7 +133,8 @@ impl Phantom {
         }
         for (position, fate) in self.positions.iter_mut().zip(&mut self.believed) {
             let filled = if meeting == Meeting::AtPrice {
-                position.on_trade(shares, shares)
+                // As the simulator bounds it: an estimate may stand beyond the front.
+                position.on_trade(shares, shares).min(shares)
             } else {
                 shares
             };
