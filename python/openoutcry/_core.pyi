@@ -1030,6 +1030,7 @@ __all__ = [
     "RobustZScore",
     "SeriesPanel",
     "SimulatedVenue",
+    "Simulator",
     "SyntheticMarket",
     "clean_books",
     "twap_schedule",

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from openoutcry.assembly.backtest_settings import BacktestSettings
+from openoutcry.assembly.simulation_settings import SimulationSettings
 from openoutcry.assembly.transport_settings import TransportSettings
 from openoutcry.domain.errors import ConfigurationError, OpenOutcryError
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S
@@ -42,7 +43,7 @@ _DERIVED: Final = "feed.symbol"  # follows from `symbols`
 
 DeploymentId = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_]{1,12}$")]  # it begins every order id
 Symbol = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?$")]
-Parameters = dict[str, bool | int | float | str]
+Parameters = dict[str, bool | int | float | str | list[dict[str, Any]]]  # tables: a combination's members
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,6 +122,7 @@ class Settings(_Section, frozen=True):
     transport: TransportSettings = TransportSettings()
     paths: PathSettings = PathSettings()
     backtest: BacktestSettings = BacktestSettings()
+    simulation: SimulationSettings = SimulationSettings()
 
     def feed_of(self, symbol: str) -> FeedSettings:
         """The feed's settings for one of the symbols."""

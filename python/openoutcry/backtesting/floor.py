@@ -147,12 +147,21 @@ class TradingFloor:
             self._next()
         self.now_ns = max(self.now_ns, at_ns)
 
-    def close(self) -> None:
-        """End: what rests is withdrawn, and every answer is awaited."""
+    def stop(self) -> None:
+        """Begin to end: what rests is to be withdrawn, and nothing new is sent."""
         self._perform(self._execution.on_stop(self.now_ns))
         self._deliver()
+
+    def close(self) -> None:
+        """End: what rests is withdrawn, and every answer is awaited."""
+        self.stop()
         while self._events:
             self._next()
+
+    @property
+    def next_ns(self) -> int | None:
+        """When something is due next; None if nothing is."""
+        return self._events[0][0] if self._events else None
 
     # --- messages -----------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -15,18 +15,29 @@ from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER
 from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
-from openoutcry.backtesting.recorded_frames import is_recorded_frames
+from openoutcry.backtesting.recorded_frames import is_replayable
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.backtesting.runner import run_candles
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_S, NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
+from openoutcry.domain.units import (
+    NS_PER_MS,
+    NS_PER_S,
+    NS_PER_US,
+    TimestampNs,
+    atoms_from_text,
+    parse_decimal,
+)
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
+CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
+
+if TYPE_CHECKING:
+    from openoutcry.backtesting.history.datasets import EventsDataset
 
 Tell = Callable[[int, int], None]
 
@@ -50,6 +61,15 @@ class Request:
     seed: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The strategy that was asked for, what finds it again, and all of its parameters."""
+
+    strategy: Strategy
+    found_at: str
+    parameters: Mapping[str, Any]
+
+
 def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     """Load, trade, account.
 
@@ -59,42 +79,94 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     found = located(request.strategy, plugins)
-    strategy = found.create(typed_parameters(request.params))
-    if is_recorded_frames(request.data):
-        return _run_recording(request, strategy, found.text, plugins, shows_progress=shows_progress)
-    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "candles")
-    series, dataset = span_of(*load_candles(request.data), request)
-    settings = settings_of(request, series.instrument, strategy, found.text)
+    given = typed_parameters(request.params)
+    chosen = Chosen(found.create(given), found.text, found.filled(given))
+    needs = chosen.strategy.needs
+    if not (needs.book or needs.features) and is_replayable(request.data):
+        return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
+    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
+    events = events_at(request.data)
+    if events is not None and events.kind != "trades":
+        return _run_events(events, request, chosen, plugins, shows_progress=shows_progress)
+    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
+    series, dataset = span_of(*loaded, request)
+    settings = settings_of(request, series.instrument, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
     with _progress("candles", is_shown=shows_progress) as tell:
         return run_candles(
-            series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
+            series,
+            chosen.strategy,
+            settings,
+            dataset=dataset,
+            funding=funding,
+            plugins=plugins,
+            parameters=chosen.parameters,
+            progress=tell,
+        )
+
+
+def events_at(place: Path) -> "EventsDataset | None":
+    """The market events that a path or a reference of the catalogue names; None if it names candles.
+
+    Raises:
+        OpenOutcryError: the data cannot be used.
+    """
+    if place.suffix in CANDLE_SUFFIXES and place.is_file():
+        return None  # most backtests: the importers of events need not be loaded
+    from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
+
+    found = load_any(str(place))
+    return found if isinstance(found, EventsDataset) else None
+
+
+def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
+    """Candles of the trades, where there is no book."""
+    from openoutcry.backtesting.events_run import candles_of_trades  # noqa: PLC0415
+
+    settings = load_settings(request.config)
+    series = candles_of_trades(events, settings, settings.simulation.candle_ms * NS_PER_MS)
+    return series, msgspec.structs.replace(events.record, rows=len(series))
+
+
+def _run_events(
+    events: "EventsDataset", request: Request, chosen: Chosen, plugins: Plugins, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
+
+    _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
+    if request.end is not None:
+        events = ending_at(events, _time(request.end))
+    settings = settings_of(request, events.instrument, chosen.found_at, chosen.parameters)
+    plugins.require(settings.plugins)
+    funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
+    with _progress("events", is_shown=shows_progress) as tell:
+        return run_events(
+            [events], chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
         )
 
 
 def _run_recording(
-    request: Request, strategy: Strategy, found_at: str, plugins: Plugins, *, shows_progress: bool
+    request: Request, chosen: Chosen, plugins: Plugins, *, shows_progress: bool
 ) -> BacktestResult:
     from openoutcry.backtesting.recorded_frames import survey  # noqa: PLC0415  loads the feed and the venue
     from openoutcry.backtesting.replay_run import run_recording  # noqa: PLC0415  as above
 
     _refuse(
         request,
-        {"start": "--from", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
+        {"start": "--from", "end": "--to", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
         "a recording",
     )
     data = survey(
         request.data,
         load_settings(request.config).symbols[0],
-        end_ns=None if request.end is None else _time(request.end),
         duration_ns=None if request.duration is None else request.duration * NS_PER_S,
     )
     speed = request.speed or 1.0
-    settings = replay_settings_of(request, data.instrument, strategy, found_at, speed)
+    settings = replay_settings_of(request, data.instrument, chosen, speed)
     plugins.require(settings.plugins)
     with _progress("frames", is_shown=shows_progress) as tell:
-        return run_recording(data, strategy, settings, speed=speed, plugins=plugins, progress=tell)
+        return run_recording(data, chosen.strategy, settings, speed=speed, plugins=plugins, progress=tell)
 
 
 def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
@@ -103,9 +175,7 @@ def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
         raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")
 
 
-def replay_settings_of(
-    request: Request, instrument: Instrument, strategy: Strategy, found_at: str, speed: float
-) -> Settings:
+def replay_settings_of(request: Request, instrument: Instrument, chosen: Chosen, speed: float) -> Settings:
     """The settings with which `run --paper --speed` would trade it, and what was typed above them."""
     above: dict[str, object] = {
         "mode": "backtest",
@@ -113,7 +183,7 @@ def replay_settings_of(
         **replay_overrides(speed),
         **_costs_of(request, instrument),
     }
-    return _named(load_settings(request.config, above), strategy, found_at)
+    return _named(load_settings(request.config, above), chosen.found_at, chosen.parameters)
 
 
 def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
@@ -131,17 +201,17 @@ def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
     return costs
 
 
-def _named(settings: Settings, strategy: Strategy, found_at: str) -> Settings:
-    named = msgspec.structs.replace(
-        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
-    )
+def _named(settings: Settings, found_at: str, parameters: Mapping[str, Any]) -> Settings:
+    named = msgspec.structs.replace(settings.strategy, name=found_at, parameters=dict(parameters))
     return msgspec.structs.replace(settings, strategy=named)
 
 
-def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
+def settings_of(
+    request: Request, instrument: Instrument, found_at: str, parameters: Mapping[str, Any]
+) -> Settings:
     """The file's settings, or those of a backtest without one; what was typed goes above both.
 
-    `found_at` is what finds the strategy again.
+    `found_at` is what finds the strategy again, `parameters` are all of its.
     """
     costs = _costs_of(request, instrument)
     above: dict[str, object] = {"mode": "backtest", "symbols": [instrument.symbol]}
@@ -152,7 +222,7 @@ def settings_of(request: Request, instrument: Instrument, strategy: Strategy, fo
         above = backtest_defaults(instrument, cash_atoms, taker_ppm)
     if request.half_spread_bps is not None:
         above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
-    return _named(load_settings(request.config, {**above, **costs}), strategy, found_at)
+    return _named(load_settings(request.config, {**above, **costs}), found_at, parameters)
 
 
 def _fees(text: str) -> tuple[int, int]:

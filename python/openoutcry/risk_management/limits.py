@@ -10,6 +10,7 @@ from openoutcry.domain.units import ATOMS_PER_UNIT, BASIS_POINTS, NS_PER_S
 
 MAX_REMEMBERED_INTENTS: Final = 4_096
 MAX_REMEMBERED_TRADES: Final = 65_536
+NO_COLLAR_BPS: Final = BASIS_POINTS - 1  # a price so far off is as good as none
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +25,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         no_trade_band_bps: changes smaller than this share of a full position are not worth their fees.
         limit_offset_bps: how far beyond the reference price an order may pay.
         price_collar_bps: an order's limit price further than this from the reference is an error.
+        quote_collar_bps: a maker's quote further than this behind the touch is withdrawn; 9,999 is no collar.
         reference_jump_bps: a reference price further than this from one seen `reference_memory_ns` ago or
         less is
             an error.
@@ -48,6 +50,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     no_trade_band_bps: int = 1_000
     limit_offset_bps: int = 10
     price_collar_bps: int = 50
+    quote_collar_bps: int = NO_COLLAR_BPS
     reference_jump_bps: int = 500
     reference_memory_ns: int = 60 * NS_PER_S
     max_order_notional_atoms: int = 20_000 * ATOMS_PER_UNIT
@@ -100,6 +103,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             for name in (
                 "limit_offset_bps",
                 "price_collar_bps",
+                "quote_collar_bps",
                 "no_trade_band_bps",
                 "fee_bps",
                 "max_drawdown_bps",
@@ -121,6 +125,7 @@ _POSITIVE: Final = (
     "max_weight",
     "max_leverage",
     "price_collar_bps",
+    "quote_collar_bps",
     "reference_jump_bps",
     "reference_memory_ns",
     "max_order_notional_atoms",

@@ -40,6 +40,11 @@ class MarketMaker(Strategy, frozen=True):
         """Between two decisions."""
         return self.every_ms * NS_PER_MS
 
+    @property
+    def horizon_ns(self) -> int:
+        """`horizon_s` in ns."""
+        return round(self.horizon_s * NS_PER_S)
+
     def observe(self, market: Market) -> Quotes | None:
         """Quote both sides, but nothing that would add to a full position."""
         touch = market.book

@@ -21,7 +21,7 @@ fn settings(fill_mode: FillMode, queue_model: QueueModel, latency_ns: i64) -> In
             max_resting_orders: 50,
         },
         latency: OrderLatency::constant(latency_ns, latency_ns).expect("in range"),
-        account: Account::new(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
+        account: Account::linear(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
         lot: 0.001,
         is_by_order: queue_model == QueueModel::Fifo,
         window_ticks: 128,
@@ -215,20 +215,20 @@ fn check_conservation(reports: &[Report], simulation: &Simulation) -> Result<(),
     Ok(())
 }
 
-/// Maker fills of one moment are no more than what traded, or was shown, then.
+/// What we have bought up to any moment is no more than what was sold into the bids, and shown of the asks, until
+/// then; and the same of what we have sold. Each row offers its size once.
 fn check_supply(reports: &[Report], rows: &[Row]) -> Result<(), TestCaseError> {
-    for report in reports
-        .iter()
-        .filter(|report| report.last.0 > 0 && report.is_maker)
-    {
-        let at = report.exchange_ns;
-        let same = |other: &&Report| {
-            other.exchange_ns == at && other.is_maker && other.side == report.side
-        };
-        let filled: i64 = reports.iter().filter(same).map(|other| other.last.0).sum();
-        let offers = |row: &&Row| row[0] <= at.0;
-        let supply: i64 = rows.iter().filter(offers).map(|row| row[4]).sum();
-        prop_assert!(filled <= supply);
+    for side in [Side::Buy, Side::Sell] {
+        let other = ASK * side.opposite() as i64;
+        let mut bought = 0;
+        for report in reports.iter().filter(|report| report.side == side) {
+            bought += report.last.0;
+            let offers = |row: &&Row| {
+                row[0] <= report.exchange_ns.0 && row[2] & ASK == other && row[2] & 0xFF != 3
+            };
+            let offered: i64 = rows.iter().filter(offers).map(|row| row[4]).sum();
+            prop_assert!(bought <= offered, "{bought} of {offered} by {report:?}");
+        }
     }
     Ok(())
 }

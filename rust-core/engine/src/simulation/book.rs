@@ -145,8 +145,8 @@ fn clear(book: &mut L2Book, event: &Event) {
 }
 
 fn delete(book: &mut L2Book, side: Side, price: PriceTicks) {
-    let size = SizeLots::ZERO;
-    book.set(side, Level { price, size });
+    let none = SizeLots::ZERO;
+    book.set(side, Level { price, size: none });
 }
 
 fn apply_order(book: &mut L3Book, event: &Event) -> Result<(), L3Error> {
@@ -160,9 +160,12 @@ fn apply_order(book: &mut L3Book, event: &Event) -> Result<(), L3Error> {
         EventKind::Cancel => book.cancel(id).map(|_| ()),
         EventKind::Modify => book.amend(id, level),
         // What is left of a filled order is told by the row after it.
-        EventKind::Fill | EventKind::Trade => Ok(()),
         EventKind::Clear => clear_orders(book, event),
-        EventKind::Level | EventKind::Touch | EventKind::OnlyLevel => Ok(()),
+        EventKind::Fill
+        | EventKind::Trade
+        | EventKind::Level
+        | EventKind::Touch
+        | EventKind::OnlyLevel => Ok(()),
     }
 }
 

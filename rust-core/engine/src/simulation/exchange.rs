@@ -1,5 +1,6 @@
 //! The venue: its book, our resting orders, and how they meet.
 
+use super::SimulationError;
 use super::book::{Book, is_better, reaches};
 use super::latency::OrderLatency;
 use super::order::{OrderRequest, Refusal, Report, ReportKind, Request};
@@ -7,6 +8,7 @@ use super::queue::{QueueModel, QueuePosition};
 use super::resting::{FillMode, Resting, RestingSide};
 use super::stream::{Event, EventKind};
 use super::taken::Taken;
+use crate::book::l3::Order as MarketOrder;
 use crate::decode::Level;
 use crate::matching::TimeInForce;
 use crate::random::Random;
@@ -184,65 +186,68 @@ impl Exchange {
     }
 
     fn on_order_event(&mut self, event: &Event, outbox: &mut Outbox) {
-        let market_order = match event.kind {
-            EventKind::Add => None,
-            _ => match self.book.order(event.order_id) {
-                Some(found) => Some(found),
-                None => {
-                    self.misfits += 1;
-                    return;
-                }
-            },
-        };
-        let Some((order, lots_before)) = market_order else {
-            let before = self.book.size_at(event.side, PriceTicks(event.price)).0;
-            if !self.book.apply(event) {
-                self.misfits += 1;
-                return;
+        let fits = match (event.kind, self.book.order(event.order_id)) {
+            (EventKind::Add, None) => self.on_market_add(event),
+            (EventKind::Fill, Some((order, lots_before))) => {
+                return self.on_market_fill(event, &order, lots_before, outbox);
             }
-            let after = before.saturating_add(event.size);
-            if self.rules.queue_model != QueueModel::Fifo {
-                self.on_level_size(event.side, event.price, before, after);
+            (EventKind::Cancel | EventKind::Modify, Some((order, lots_before))) => {
+                self.on_market_change(event, &order, lots_before)
             }
-            self.taken.forget_changed(&self.book);
-            return self.meet_crossed(event, outbox);
+            _ => false,
         };
-        let (side, price) = (order.side, order.price);
-        if event.kind == EventKind::Fill {
-            return self.on_market_fill(event, side, price, lots_before, outbox);
-        }
-        let before = self.book.size_at(side, price).0;
-        if !self.book.apply(event) {
+        if !fits {
             self.misfits += 1;
             return;
         }
-        if self.rules.queue_model == QueueModel::Fifo {
-            let keeps_place = event.kind == EventKind::Modify
-                && event.price == price.0
-                && event.size <= order.size.0;
-            let left = if keeps_place {
-                order.size.0 - event.size
-            } else {
-                order.size.0
-            };
-            self.resting[side as usize].on_left_queue(price.0, lots_before, left);
-        } else {
+        self.taken.forget_changed(&self.book);
+        for side in [Side::Buy, Side::Sell] {
+            self.meet_crossed(&Event { side, ..*event }, outbox);
+        }
+    }
+
+    /// An order of the market is added; false if it does not fit.
+    fn on_market_add(&mut self, event: &Event) -> bool {
+        let before = self.book.size_at(event.side, PriceTicks(event.price)).0;
+        if !self.book.apply(event) {
+            return false;
+        }
+        if self.rules.queue_model != QueueModel::Fifo {
+            let after = before.saturating_add(event.size);
+            self.on_level_size(event.side, event.price, before, after);
+        }
+        true
+    }
+
+    /// An order of the market is cancelled or modified; false if it does not fit.
+    fn on_market_change(&mut self, event: &Event, order: &MarketOrder, lots_before: i64) -> bool {
+        let (side, price) = (order.side, order.price);
+        let before = self.book.size_at(side, price).0;
+        if !self.book.apply(event) {
+            return false;
+        }
+        if self.rules.queue_model != QueueModel::Fifo {
             let after = self.book.size_at(side, price).0;
             self.on_level_size(side, price.0, before, after);
+            return true;
         }
-        self.taken.forget_changed(&self.book);
-        self.meet_crossed(&Event { side, ..*event }, outbox);
+        let keeps_place =
+            event.kind == EventKind::Modify && event.price == price.0 && event.size <= order.size.0;
+        let kept = if keeps_place { event.size } else { 0 };
+        let own = &mut self.resting[side as usize];
+        own.on_left_queue(price.0, lots_before, order.size.0 - kept);
+        true
     }
 
     /// An order of the market was filled; the row after it tells what is left of it.
     fn on_market_fill(
         &mut self,
         event: &Event,
-        side: Side,
-        price: PriceTicks,
+        order: &MarketOrder,
         lots_before: i64,
         outbox: &mut Outbox,
     ) {
+        let (side, price) = (order.side, order.price);
         if self.rules.queue_model != QueueModel::Fifo {
             let price = price.0;
             return self.trade_against(side, &Event { price, ..*event }, outbox);
@@ -297,7 +302,7 @@ impl Exchange {
     pub(super) fn on_request(&mut self, request: Request, at_ns: i64, outbox: &mut Outbox) {
         let at = TimestampNs(at_ns);
         match request {
-            Request::New { id, order } => self.on_new(Arrival { id, order, at }, outbox),
+            Request::New { id, order } => self.on_new(&Arrival { id, order, at }, outbox),
             Request::Cancel { id } => {
                 let mut sides = self.resting.iter_mut().zip([Side::Buy, Side::Sell]);
                 let found = sides.find_map(|(own, side)| Some((own.remove(id)?, side)));
@@ -311,13 +316,13 @@ impl Exchange {
         }
     }
 
-    fn on_new(&mut self, arrival: Arrival, outbox: &mut Outbox) {
-        if let Some(refusal) = self.refusal(&arrival) {
+    fn on_new(&mut self, arrival: &Arrival, outbox: &mut Outbox) {
+        if let Some(refusal) = self.refusal(arrival) {
             return outbox.send(arrival.end(ReportKind::Rejected(refusal), arrival.order.size));
         }
         match self.rules.fill_mode {
-            FillMode::Whole => self.match_whole(&arrival, outbox),
-            FillMode::Partial => self.match_partial(&arrival, outbox),
+            FillMode::Whole => self.match_whole(arrival, outbox),
+            FillMode::Partial => self.match_partial(arrival, outbox),
         }
     }
 
@@ -417,6 +422,22 @@ impl Exchange {
 }
 
 impl VenueRules {
+    pub(super) fn check(&self) -> Result<(), SimulationError> {
+        if !(0.0..=1.0).contains(&self.reject_probability) {
+            let what = format!("is {}; it must be in 0 to 1", self.reject_probability);
+            return Err(SimulationError::setting("reject_probability", what));
+        }
+        let mut last_ns = i64::MIN;
+        for (from, until) in &self.halts {
+            if from.0 < last_ns || until <= from {
+                let what = "must be (from_ns, until_ns) windows, ascending and apart".to_owned();
+                return Err(SimulationError::setting("halts", what));
+            }
+            last_ns = until.0;
+        }
+        Ok(())
+    }
+
     #[inline]
     fn is_halted(&self, at_ns: i64) -> bool {
         if self.halts.is_empty() {

@@ -38,6 +38,7 @@ enum Delay {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::struct_field_names, reason = "units stand last")]
 struct Recorded {
     at_ns: i64,
     /// None if it was lost.

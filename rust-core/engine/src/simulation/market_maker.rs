@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::run::{Quote, Quotes, Simulation, Step};
+use super::quotes::{Quote, Quotes};
+use super::run::{Simulation, Step};
 use super::wake::Touch;
 use super::{SimulationError, reason};
 use crate::units::{MAX_COUNT, NS_PER_S};

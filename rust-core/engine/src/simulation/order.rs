@@ -1,7 +1,8 @@
 //! Orders on their way to the venue, and what comes back.
 
+use super::SimulationError;
 use crate::matching::TimeInForce;
-use crate::units::{PriceTicks, Side, SizeLots, TimestampNs};
+use crate::units::{MAX_COUNT, PriceTicks, Side, SizeLots, TimestampNs};
 
 /// An order as the trader gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,27 @@ pub struct OrderRequest {
     pub time_in_force: TimeInForce,
     /// Refuse it rather than let it take liquidity.
     pub post_only: bool,
+}
+
+impl OrderRequest {
+    pub(super) fn check(&self) -> Result<(), SimulationError> {
+        if !(1..=MAX_COUNT).contains(&self.size.0) {
+            return Err(SimulationError::Order("size_lots must be in 1 to 2^56"));
+        }
+        let price = self.price.map_or(1, |price| price.0);
+        if !(1..=MAX_COUNT).contains(&price) {
+            return Err(SimulationError::Order(
+                "price_ticks must be in 1 to 2^56, or None for a market order",
+            ));
+        }
+        let rests = self.price.is_some() && self.time_in_force == TimeInForce::GoodTillCanceled;
+        if self.post_only && !rests {
+            return Err(SimulationError::Order(
+                "post_only needs a price and GTC; a market, IOC or FOK order can only take",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What travels to the venue.

@@ -10,11 +10,11 @@ use super::local::{Local, OwnFill, OwnOrder};
 use super::market::Market;
 use super::order::{OrderRequest, Report};
 use super::queue::QueueModel;
+use super::quotes::Quotes;
 use super::wake::{Touch, Wake, Watch, reason};
 use super::{MAX_INSTRUMENTS, QuoteRow, Row, RowError, SimulationError, Stop};
 use crate::candle::{Candle, CandleBuilder, CandleRule};
-use crate::matching::TimeInForce;
-use crate::units::{MAX_COUNT, PriceTicks, Side, SizeLots};
+use crate::units::{PriceTicks, Side};
 
 /// What an instrument needs to be simulated.
 #[derive(Debug, Clone)]
@@ -42,24 +42,6 @@ pub enum Step {
     NeedRows(usize),
     /// The run is over.
     End,
-}
-
-/// A price to quote and how much to place there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quote {
-    /// In ticks; 0 quotes nothing: what rests on that side is withdrawn.
-    pub price_ticks: i64,
-    /// In lots; 0 keeps what rests at the price and places nothing.
-    pub size_lots: i64,
-}
-
-/// What a market maker wants to rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Quotes {
-    /// To buy.
-    pub bid: Quote,
-    /// To sell.
-    pub ask: Quote,
 }
 
 /// A backtest's market.
@@ -113,7 +95,7 @@ impl Simulation {
                 "is fifo, which needs a history by order; say by_order=True, or take another model";
             return Err(SimulationError::setting("queue_model", what.to_owned()));
         }
-        check_rules(&settings.rules)?;
+        settings.rules.check()?;
         let book = Book::new(settings.window_ticks, settings.is_by_order);
         let seed = self.seed.wrapping_add(index as u64);
         let venue = Exchange::new(book.clone(), settings.rules, settings.lot, seed);
@@ -399,7 +381,7 @@ impl Simulation {
         instrument: usize,
         order: OrderRequest,
     ) -> Result<i64, SimulationError> {
-        check_order(&order)?;
+        order.check()?;
         let now_ns = self.now_ns.ok_or(SimulationError::NotBegun)?;
         let id = self.last_order_id + 1;
         self.market_mut(instrument)?.submit(id, order, now_ns);
@@ -433,7 +415,7 @@ impl Simulation {
         let now_ns = self.now_ns.ok_or(SimulationError::NotBegun)?;
         let wanted = [(Side::Buy, quotes.bid), (Side::Sell, quotes.ask)];
         for (_, quote) in wanted {
-            check_quote(quote)?;
+            quote.check()?;
         }
         let mut next_id = self.last_order_id;
         let market = self.market_mut(instrument)?;
@@ -451,7 +433,7 @@ impl Simulation {
             let is_taken = open.any(|own| own.order.price == Some(price));
             if quote.price_ticks > 0 && quote.size_lots > 0 && !is_taken {
                 next_id += 1;
-                market.submit(next_id, post_only(side, price, quote.size_lots), now_ns);
+                market.submit(next_id, quote.order(side), now_ns);
             }
         }
         self.last_order_id = next_id;
@@ -560,59 +542,4 @@ impl Simulation {
         let market = self.markets.get_mut(instrument);
         market.ok_or(SimulationError::NoInstrument(instrument))
     }
-}
-
-fn post_only(side: Side, price: PriceTicks, size_lots: i64) -> OrderRequest {
-    OrderRequest {
-        side,
-        price: Some(price),
-        size: SizeLots(size_lots),
-        time_in_force: TimeInForce::GoodTillCanceled,
-        post_only: true,
-    }
-}
-
-fn check_order(order: &OrderRequest) -> Result<(), SimulationError> {
-    if !(1..=MAX_COUNT).contains(&order.size.0) {
-        return Err(SimulationError::Order("size_lots must be in 1 to 2^56"));
-    }
-    let price = order.price.map_or(1, |price| price.0);
-    if !(1..=MAX_COUNT).contains(&price) {
-        return Err(SimulationError::Order(
-            "price_ticks must be in 1 to 2^56, or None for a market order",
-        ));
-    }
-    let rests = order.price.is_some() && order.time_in_force == TimeInForce::GoodTillCanceled;
-    if order.post_only && !rests {
-        return Err(SimulationError::Order(
-            "post_only needs a price and GTC; a market, IOC or FOK order can only take",
-        ));
-    }
-    Ok(())
-}
-
-fn check_quote(quote: Quote) -> Result<(), SimulationError> {
-    let range = 0..=MAX_COUNT;
-    if range.contains(&quote.price_ticks) && range.contains(&quote.size_lots) {
-        return Ok(());
-    }
-    Err(SimulationError::Order(
-        "quote must have a price and a size in 0 to 2^56; a price of 0 quotes nothing",
-    ))
-}
-
-fn check_rules(rules: &VenueRules) -> Result<(), SimulationError> {
-    if !(0.0..=1.0).contains(&rules.reject_probability) {
-        let what = format!("is {}; it must be in 0 to 1", rules.reject_probability);
-        return Err(SimulationError::setting("reject_probability", what));
-    }
-    let mut last_ns = i64::MIN;
-    for (from, until) in &rules.halts {
-        if from.0 < last_ns || until <= from {
-            let what = "must be (from_ns, until_ns) windows, ascending and apart".to_owned();
-            return Err(SimulationError::setting("halts", what));
-        }
-        last_ns = until.0;
-    }
-    Ok(())
 }

@@ -186,8 +186,9 @@ impl Stream {
 
 /// A row of a level or a trade that is in order, which nearly all are, by one branch; None for any other.
 #[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "one branch")]
 fn plain(row: &Row, last_exchange_ns: i64, last_local_ns: i64, is_by_order: bool) -> Option<Event> {
-    let [exchange_ns, local_ns, kind, price, size, order_id] = *row;
+    let [exchange_ns, local_ns, kind, price, lots, order_id] = *row;
     let is_ask = kind & (1 << SIDE_SHIFT) != 0;
     let code = kind & !(1 << SIDE_SHIFT);
     let is_trade = code == 2;
@@ -197,13 +198,13 @@ fn plain(row: &Row, last_exchange_ns: i64, last_local_ns: i64, is_by_order: bool
         & (local_ns >= last_local_ns)
         & (exchange_ns.max(local_ns) <= MAX_TIME_NS)
         & (price >= 1)
-        & (size >= 0)
-        & (price.max(size) <= MAX_COUNT);
+        & (lots >= 0)
+        & (price.max(lots) <= MAX_COUNT);
     is_plain.then_some(Event {
         exchange_ns,
         local_ns,
         price,
-        size,
+        size: lots,
         order_id,
         kind: if is_trade {
             EventKind::Trade
@@ -222,7 +223,7 @@ fn checked(
     last_local_ns: i64,
     is_by_order: bool,
 ) -> Result<Option<Event>, RowProblem> {
-    let [exchange_ns, local_ns, kind, price, size, order_id] = *row;
+    let [exchange_ns, local_ns, kind, price, lots, order_id] = *row;
     if kind == 0 {
         return Ok(None);
     }
@@ -257,11 +258,11 @@ fn checked(
     }
     let lowest_price = match kind {
         EventKind::Clear | EventKind::Cancel | EventKind::Fill => 0,
-        EventKind::Touch | EventKind::OnlyLevel if size == 0 => 0,
+        EventKind::Touch | EventKind::OnlyLevel if lots == 0 => 0,
         _ => 1,
     };
     let is_time = exchange_ns <= MAX_TIME_NS && local_ns <= MAX_TIME_NS;
-    if !is_time || !(lowest_price..=MAX_COUNT).contains(&price) || !(0..=MAX_COUNT).contains(&size)
+    if !is_time || !(lowest_price..=MAX_COUNT).contains(&price) || !(0..=MAX_COUNT).contains(&lots)
     {
         return Err(RowProblem::Range);
     }
@@ -269,7 +270,7 @@ fn checked(
         exchange_ns,
         local_ns,
         price,
-        size,
+        size: lots,
         order_id,
         kind,
         side,
