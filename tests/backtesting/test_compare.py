@@ -268,4 +268,13 @@ def test_a_replays_clock_is_set_by_the_intent_that_was_taken_on_soonest(tmp_path
     clock = ReplayClock.of_run(run)
     assert clock.market_time_ns(walls[1]) == closes[1]
     assert clock.market_time_ns(walls[0]) == closes[0] + 200 * NS_PER_MS
-    assert traded_in_run(run).is_time_estimated
+    run.fills = [
+        msgspec.structs.replace(fill, at_ns=wall + 30 * NS_PER_MS)
+        for fill, wall in zip(run.fills, walls, strict=True)
+    ]
+    traded = traded_in_run(run)
+    assert traded.is_time_estimated
+    assert [each.latency_ns // NS_PER_MS for each in traded.orders.values()] == [500, 300]
+    assert traded.notes == (
+        "orders first traded about 0.4 s of the market's time after their cause (median)",
+    )

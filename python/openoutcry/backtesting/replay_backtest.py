@@ -81,18 +81,6 @@ class ReplayBacktest:
         self.venue = ReplayedVenue(
             instrument, costs.cash_atoms, maker_ppm=costs.maker_fee_ppm, taker_ppm=costs.taker_fee_ppm
         )
-        loaded = plugins or Plugins()
-        needs = strategy.needs
-        deciders: dict[Role, Decider] = {
-            CLASSIFICATION: factory.ensemble(settings, symbol, loaded),
-            STRATEGY: StrategyDesk(
-                symbol=symbol,
-                strategy=strategy,
-                settings=settings.strategy.intents,
-                features=(lambda _symbol: self.feed.features()) if needs.features else None,
-            ),
-            RISK: RiskOfficer(rules, settings.risk, vetoes=factory.vetoes(loaded)),
-        }
         self.execution = ExecutionDesk(
             deployment_id=factory.deployment_of_run(settings, run_id),
             venue=settings.venue.venue,
@@ -102,13 +90,26 @@ class ReplayBacktest:
             settings=settings.execution,
         )
         self.floor = TradingFloor(
-            deciders=deciders,
+            deciders=self._deciders(strategy, settings, plugins or Plugins()),
             execution=self.execution,
             venue=self.venue,
             order_latency_ns=costs.order_latency_ns,
             report_latency_ns=costs.report_latency_ns,
             remember=self._remember,
         )
+
+    def _deciders(self, strategy: Strategy, settings: Settings, loaded: Plugins) -> dict[Role, Decider]:
+        symbol, features = self._instrument.symbol, self.feed.features
+        return {
+            CLASSIFICATION: factory.ensemble(settings, symbol, loaded),
+            STRATEGY: StrategyDesk(
+                symbol=symbol,
+                strategy=strategy,
+                settings=settings.strategy.intents,
+                features=(lambda _symbol: features()) if strategy.needs.features else None,
+            ),
+            RISK: RiskOfficer({symbol: self._instrument}, settings.risk, vetoes=factory.vetoes(loaded)),
+        }
 
     def run(self, frames: Iterable[Frame]) -> None:
         """Trade a whole recording. The book is joined in silence up to its snapshot; then the market begins.

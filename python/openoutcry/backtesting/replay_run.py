@@ -1,7 +1,8 @@
 """A backtest on recorded frames, from settings to its result."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,13 +38,14 @@ def run_recording(
     *,
     speed: float = 1.0,
     plugins: Plugins | None = None,
+    parameters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     witness: Witness | None = None,
 ) -> BacktestResult:
     """Trade a strategy on a recording as `run --paper` would, but at once and the same each time.
 
-    The settings' durations are those of a replay at `speed`. `witness` is shown every message that a run
-    would have journaled.
+    The settings' durations are those of a replay at `speed`. `parameters` are those that the strategy was made
+    with, if not its fields. `witness` is shown every message that a run would have journaled.
 
     Raises:
         MissingDataError: no candle closes in the recording.
@@ -52,24 +54,17 @@ def run_recording(
     """
     began_s = time.perf_counter()
     instrument, market_settings = data.instrument, in_market_time(settings, speed)
-    parameters, costs = parameters_of(strategy), settings.backtest
+    parameters = parameters_of(strategy) if parameters is None else parameters
+    costs = settings.backtest
     hashed = config_hash(market_settings)
-    sha256, last_ns = data.dataset.sha256, data.dataset.last_ns
-    run_id = run_id_of([hashed, strategy.name, parameters, [sha256, instrument.symbol, last_ns]])
+    seen = [data.dataset.sha256, instrument.symbol, speed]
+    run_id = run_id_of([hashed, strategy.name, parameters, seen])
     backtest = ReplayBacktest(
         instrument, strategy, market_settings, run_id=run_id, plugins=plugins, witness=witness
     )
-    try:
-        backtest.run(_told(data, progress))
-    except DecodeError as error:
-        raise InvalidInputError(
-            f"{data.dataset.path} cannot be replayed ({error}); look at it with `openoutcry data check`"
-        ) from error
-    if not backtest.candles:
-        raise MissingDataError(f"{data.dataset.path} is over before a candle closes; give a longer recording")
-    chronicle = backtest.chronicle
-    account = equity_curve(instrument, backtest.candles, [(fill.at_ns, fill) for fill in chronicle.fills])
+    account = _traded(backtest, data, progress)
     _check_account(backtest, account, costs.cash_atoms)
+    chronicle = backtest.chronicle
     return BacktestResult(
         run_id=run_id,
         strategy=strategy.name,
@@ -93,6 +88,20 @@ def run_recording(
         replay_speed=speed,
         wall_s=time.perf_counter() - began_s,
     )
+
+
+def _traded(backtest: ReplayBacktest, data: RecordedFrames, progress: Progress | None) -> EquityCurve:
+    """Run it, and account for it candle by candle."""
+    try:
+        backtest.run(_told(data, progress))
+    except DecodeError as error:
+        raise InvalidInputError(
+            f"{data.dataset.path} cannot be replayed ({error}); look at it with `openoutcry data check`"
+        ) from error
+    if not backtest.candles:
+        raise MissingDataError(f"{data.dataset.path} is over before a candle closes; give a longer recording")
+    fills = [(int(fill.at_ns), fill) for fill in backtest.chronicle.fills]
+    return equity_curve(data.instrument, backtest.candles, fills)
 
 
 def _told(data: RecordedFrames, progress: Progress | None) -> Iterator[Frame]:

@@ -1,6 +1,7 @@
 """What a run traded, order by order, in one form: a backtest's result or a run's journals."""
 
 import re
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -14,7 +15,7 @@ from openoutcry.backtesting.summary import curves_of
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Done, Fill, Refused
-from openoutcry.domain.units import Side
+from openoutcry.domain.units import NS_PER_S, Side
 
 _CANDLE: Final = re.compile(r"candle:.+:(\d+)")
 _APPROVED: Final = ":approved"
@@ -56,9 +57,10 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
     Amounts are atoms of `quote`. `marks` value what is held at the end, in ticks by symbol. `funding_atoms`
     was paid. `unfilled` says by intent's id why it did not trade: a check that refused it, or how its
-    order ended. `notes` are what is known of refusals without their intents. `rounding_atoms` is what the
-    profit has beyond the orders because fees in the base asset are rounded together there, and one by one
-    here. `is_time_estimated`: when its orders traded was told from a replay's pace.
+    order ended. `notes` are what is known of refusals without their intents, and of latencies.
+    `rounding_atoms` is what the profit has beyond the orders because fees in the base asset are rounded
+    together there, and one by one here. `is_time_estimated`: when its orders traded was told from a replay's
+    pace.
     """
 
     name: str
@@ -132,9 +134,19 @@ def traded_in_run(run: RunJournals) -> Traded:
         unfilled={intent: why for intent, why in {**refused, **ends}.items() if intent not in orders},
         marks=marks,
         net_atoms=sum(curve.net_atoms for curve in curves.values()),
+        notes=_latency_note(orders.values()) if clock is not None else (),
         rounding_atoms=_rounding(run.fills, instruments, marks),
         is_time_estimated=clock is not None,
     )
+
+
+def _latency_note(orders: Iterable[TradedOrder]) -> tuple[str, ...]:
+    """How late a replay's orders were: in a fast market it decides what trades at all."""
+    late = [order.latency_ns for order in orders if order.latency_ns is not None]
+    if not late:
+        return ()
+    middle_s = statistics.median(late) / NS_PER_S
+    return (f"orders first traded about {middle_s:.3g} s of the market's time after their cause (median)",)
 
 
 def intent_of(parent_id: str) -> str:

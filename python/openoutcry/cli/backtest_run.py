@@ -166,7 +166,15 @@ def _run_recording(
     settings = replay_settings_of(request, data.instrument, chosen, speed)
     plugins.require(settings.plugins)
     with _progress("frames", is_shown=shows_progress) as tell:
-        return run_recording(data, chosen.strategy, settings, speed=speed, plugins=plugins, progress=tell)
+        return run_recording(
+            data,
+            chosen.strategy,
+            settings,
+            speed=speed,
+            plugins=plugins,
+            parameters=chosen.parameters,
+            progress=tell,
+        )
 
 
 def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
