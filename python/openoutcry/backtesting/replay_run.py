@@ -44,8 +44,8 @@ def run_recording(
 ) -> BacktestResult:
     """Trade a strategy on a recording as `run --paper` would, but at once and the same each time.
 
-    The settings' durations are those of a replay at `speed`. `parameters` are those that the strategy was made
-    with, if not its fields. `witness` is shown every message that a run would have journaled.
+    The settings' durations are those of a replay at `speed`. `parameters` are those that the strategy was
+    made with, if not its fields. `witness` is shown every message that a run would have journaled.
 
     Raises:
         MissingDataError: no candle closes in the recording.
