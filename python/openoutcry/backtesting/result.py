@@ -67,7 +67,8 @@ class BacktestResult:
     `funding_atoms` is what was paid; below 0 it was received. `counts` are intents, refusals, orders,
     rejects, cancels and such by name; `refusals` by check.
     `assumptions` says in words what the simulation assumed, for the report. `halt_reason` is why risk ended
-    trading before the data ended, or empty. `wall_s` does not belong to the result's bytes.
+    trading before the data ended, or empty. `unfilled` says by intent's id why it did not trade, where the
+    backtest kept it: over recorded frames. `wall_s` does not belong to the result's bytes.
     """
 
     run_id: str
@@ -88,6 +89,7 @@ class BacktestResult:
     refusals: Mapping[str, int] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     halt_reason: str = ""
+    unfilled: Mapping[str, str] = field(default_factory=dict)
     wall_s: float = 0.0
 
     @property

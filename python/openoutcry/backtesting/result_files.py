@@ -40,6 +40,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     refusals: dict[str, int]
     assumptions: tuple[str, ...]
     halt_reason: str
+    unfilled: dict[str, str] = {}
 
 
 def write_result(folder: Path, result: BacktestResult) -> None:
