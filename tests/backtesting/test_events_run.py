@@ -307,7 +307,7 @@ def test_data_that_cannot_be_traded_is_refused():
         run_events([dataset(history, kind="trades")], SmaCross(), event_settings())
     bids = history[(history[:, 2] >> 8) == 0]
     for strategy in (SmaCross(), MarketMaker()):
-        with pytest.raises(MissingDataError, match="two sides|nothing happens"):
+        with pytest.raises(MissingDataError, match=r"two sides|nothing happens"):
             run_events([dataset(np.ascontiguousarray(bids))], strategy, event_settings(cash_atoms=CASH))
     back = history.copy()
     back[200, 0] = 5
