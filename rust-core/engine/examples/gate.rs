@@ -21,9 +21,10 @@ use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, parse_step, split_line};
 use openoutcry_engine::random::Random;
+use openoutcry_engine::simulation::market_maker::{QuoteGrid, SkewedQuoter};
 use openoutcry_engine::simulation::{
-    Account, FillMode, InstrumentSettings, OrderLatency, QueueModel, QuoteGrid, Row as EventRow,
-    Simulation, SkewedQuoter, VenueRules,
+    Account, FillMode, InstrumentSettings, OrderLatency, QueueModel, Row as EventRow, Simulation,
+    VenueRules,
 };
 use openoutcry_engine::slicing::{Parent, twap, vwap};
 use openoutcry_engine::synthetic::{DEFAULT_START, PRICE_TICK, SIZE_STEP, SyntheticMarket};
@@ -304,7 +305,7 @@ fn simulation() -> Result<Simulation, Box<dyn std::error::Error>> {
             max_resting_orders: 50,
         },
         latency: OrderLatency::constant(500_000, 500_000)?,
-        account: Account::new(10_000_000, 100_000, (-5_000, 70_000))?,
+        account: Account::linear(10_000_000, 100_000, (-5_000, 70_000))?,
         lot: 0.001,
         is_by_order: false,
         window_ticks: 4_096,
