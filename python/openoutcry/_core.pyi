@@ -625,7 +625,8 @@ class LobsterHistory:
     """Turns LOBSTER's message lines into rows of history as `HistoryDecoder`, by order.
 
     Codes: 10 an order is added, 11 gone (the size it had), 12 reduced (the size it has now), 13 traded (how
-    much did), and 2 before it, the trade with the taker's side. `midnight_ns` is the exchange's, in UTC. Of
+    much did); then 2 is before it, the trade with the taker's side, and after it what is left, 11 or 12.
+    `midnight_ns` is the exchange's, in UTC. Of
     orders that rested before the file begins only trades are told. Both times are the exchange's.
     """
 
@@ -639,7 +640,11 @@ class LobsterHistory:
         """
     @property
     def counts(self) -> dict[str, int]:
-        """lines, unknown (changes of earlier orders), off_grid (hidden trades between two ticks)."""
+        """What happened so far.
+
+        lines, unknown (changes of earlier orders), stale (orders that left unseen, dropped when the market
+        passed their price) and off_grid (hidden trades between two ticks).
+        """
 
 @final
 class HaltFlag:

@@ -103,15 +103,17 @@ class EventBacktest:
                 self._open(TimestampNs(wake[0]))
                 is_open = True
             self._live_through(*wake)
-        if is_open:
-            self.floor.stop()
-            self.floor.run_until(self.floor.now_ns)
+        if not is_open:
+            raise MissingDataError("nothing happens in the data; give longer data")
+        self.floor.stop()
+        self.floor.run_until(self.floor.now_ns)
         while (wake := self._advance()) is not None:
             self._live_through(*wake)
+        end_ns = self.floor.now_ns
         self.floor.close()
         if self.execution.unreconciled():
             raise OpenOutcryError(f"orders are unaccounted for: {self.execution.unreconciled()[0]}")
-        self.marks.take_last(self.floor.now_ns)
+        self.marks.take_last(end_ns)
         if not len(self.marks):
             raise MissingDataError("a book never had two sides; the data needs a snapshot, or quotes")
         return self.marks.series()

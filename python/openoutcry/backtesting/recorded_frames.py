@@ -72,36 +72,28 @@ class RecordedFrames:
             yield at_ns, frame
 
 
-def survey(
-    path: Path, symbol: str, *, end_ns: int | None = None, duration_ns: int | None = None
-) -> RecordedFrames:
-    """Read a recording once: hash it, measure its clock. It ends before `end_ns`, or after a duration.
+def survey(path: Path, symbol: str, *, duration_ns: int | None = None) -> RecordedFrames:
+    """Read a recording once: hash it, measure its clock. It ends after `duration_ns`.
 
     `symbol` is the one to take if there are several.
 
     Raises:
-        MissingDataError: there is no recording of Binance's spot market, or nothing before `end_ns`.
+        MissingDataError: there is no recording of Binance's spot market.
         InvalidInputError: none of several symbols is the one, a line is damaged, or the times go back.
     """
     recording, instrument = _chosen(path, symbol)
-    if duration_ns is not None:
-        received_end_ns = recording.first_received_ns + duration_ns
     digest, rows, first_ns, last_ns = hashlib.sha256(), 0, 0, 0
     latencies: list[int] = []
     for file, number, received_ns, frame in _lines(recording):
         if received_ns < last_ns:
             raise InvalidInputError(f"line {number} of {file} goes back in time; sort the recording's lines")
-        if duration_ns is not None and received_ns >= received_end_ns:
+        if duration_ns is not None and received_ns >= recording.first_received_ns + duration_ns:
             break
         event_ns = _event_ns(frame, file, number)
-        if end_ns is not None and event_ns >= end_ns:
-            break
         if event_ns:
             latencies.append(received_ns - event_ns)
         digest.update(b"%d %b\n" % (received_ns, frame))
         rows, first_ns, last_ns = rows + 1, first_ns or received_ns, received_ns
-    if not rows:
-        raise MissingDataError(f"{path} has nothing before the end that was asked for; give a later one")
     latencies.sort()
     least_ns, median_ns = (latencies[0], latencies[len(latencies) // 2]) if latencies else (0, 0)
     shift_ns = LEAST_LATENCY_NS - least_ns if least_ns < 0 else 0

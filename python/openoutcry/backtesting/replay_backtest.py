@@ -9,11 +9,13 @@ from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
 from openoutcry.backtesting.candle_backtest import Chronicle
 from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.replayed_venue import ReplayedVenue
+from openoutcry.backtesting.traded import end_text, intent_of, refusal_text
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.errors import MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
+from openoutcry.domain.orders import Done, Refused
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S, TimestampNs
 from openoutcry.execution.desk import ExecutionDesk
 from openoutcry.execution.record_store import RecordsInMemory
@@ -66,6 +68,7 @@ class ReplayBacktest:
         """Wire the floor for one run. `settings` are in market time; `witness` is shown every message."""
         self.candles: list[CandleClosed] = []
         self.chronicle = Chronicle()
+        self.unfilled: dict[str, str] = {}  # by intent, why it did not trade
         self.end_ns = TimestampNs(0)
         self._witness = witness
         self._instrument = instrument
@@ -172,7 +175,12 @@ class ReplayBacktest:
 
     def _remember(self, message: Message) -> None:
         self.chronicle.remember(message)
-        if isinstance(message, CandleClosed):
-            self.candles.append(message)
+        match message:
+            case CandleClosed():
+                self.candles.append(message)
+            case Refused():
+                self.unfilled[message.intent_id] = refusal_text(message)
+            case Done(filled_lots=0):
+                self.unfilled[intent_of(message.parent_id)] = end_text(message)
         if self._witness is not None:
             self._witness(message)

@@ -89,6 +89,8 @@ def run_recording(
         refusals=dict(sorted(chronicle.refusals.items())),
         assumptions=replay_assumptions(settings, data.shift_ns, speed, SETTLE_NS),
         halt_reason=backtest.floor.halt_reason,
+        unfilled=backtest.unfilled,
+        replay_speed=speed,
         wall_s=time.perf_counter() - began_s,
     )
 

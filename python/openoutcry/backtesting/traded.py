@@ -13,7 +13,7 @@ from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.summary import curves_of
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import Fill
+from openoutcry.domain.orders import Done, Fill, Refused
 from openoutcry.domain.units import Side
 
 _CANDLE: Final = re.compile(r"candle:.+:(\d+)")
@@ -76,7 +76,7 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def traded_in_backtest(result: BacktestResult) -> Traded:
-    """A backtest's orders. Refusals are kept with it as counts by check, not by intent.
+    """A backtest's orders. Over candles, refusals are kept as counts by check, not by intent.
 
     Raises:
         InvalidInputError: its symbols have several quote assets.
@@ -91,7 +91,7 @@ def traded_in_backtest(result: BacktestResult) -> Traded:
         quote=_quote(result.run_id, result.instruments),
         instruments=dict(result.instruments),
         orders=_orders(((fill, fill.at_ns) for fill in result.fills), result.instruments, marks, {}),
-        unfilled={},
+        unfilled=dict(result.unfilled),
         marks=marks,
         net_atoms=result.net_atoms,
         funding_atoms=result.funding_atoms,
@@ -121,11 +121,8 @@ def traded_in_run(run: RunJournals) -> Traded:
     clock = ReplayClock.of_run(run)
     timed = ((fill, _market_ns(run, fill, clock)) for fill in run.fills)
     orders = _orders(timed, instruments, marks, caused)
-    ends = {done.parent_id.removesuffix(_APPROVED): f"ordered, ended as {done.reason}" for done in run.done}
-    refused = {
-        each.intent_id: f"refused by {each.check}: limit {each.limit}, value {each.value}"
-        for each in run.refusals
-    }
+    ends = {intent_of(done.parent_id): end_text(done) for done in run.done}
+    refused = {each.intent_id: refusal_text(each) for each in run.refusals}
     return Traded(
         name=record.run_id,
         mode=record.mode,
@@ -138,6 +135,21 @@ def traded_in_run(run: RunJournals) -> Traded:
         rounding_atoms=_rounding(run.fills, instruments, marks),
         is_time_estimated=clock is not None,
     )
+
+
+def intent_of(parent_id: str) -> str:
+    """The intent whose approval an order is."""
+    return parent_id.removesuffix(_APPROVED)
+
+
+def refusal_text(refused: Refused) -> str:
+    """Why an intent was not allowed."""
+    return f"refused by {refused.check}: limit {refused.limit}, value {refused.value}"
+
+
+def end_text(done: Done) -> str:
+    """How an order ended that did not trade."""
+    return f"ordered, ended as {done.reason}"
 
 
 def _market_ns(run: RunJournals, fill: Fill, clock: ReplayClock | None) -> int | None:
@@ -157,7 +169,7 @@ def _orders(
     """Sum up the fills of each intent."""
     orders: dict[str, TradedOrder] = {}
     for fill, at_ns in fills:
-        intent_id = fill.parent_id.removesuffix(_APPROVED)
+        intent_id = intent_of(fill.parent_id)
         found = _CANDLE.search(intent_id)
         named_ns = int(found[1]) if found else None
         piece = TradedOrder(

@@ -154,13 +154,12 @@ def _run_recording(
 
     _refuse(
         request,
-        {"start": "--from", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
+        {"start": "--from", "end": "--to", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
         "a recording",
     )
     data = survey(
         request.data,
         load_settings(request.config).symbols[0],
-        end_ns=None if request.end is None else _time(request.end),
         duration_ns=None if request.duration is None else request.duration * NS_PER_S,
     )
     speed = request.speed or 1.0

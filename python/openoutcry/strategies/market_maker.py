@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -70,8 +71,7 @@ class MarketMaker(Strategy, frozen=True):
 def _variance_per_s(market: Market) -> float:
     """Summed in the order of time, as the core does."""
     squares = seconds = 0.0
-    for index in range(1, len(market.mids)):
-        (before_ns, before), (now_ns, now) = market.mids[index - 1], market.mids[index]
+    for (before_ns, before), (now_ns, now) in pairwise(market.mids):
         squares += (now - before) * (now - before)
         seconds += (now_ns - before_ns) / NS_PER_S
     return squares / seconds if seconds > 0 else 0.0

@@ -114,6 +114,7 @@ impl LobsterHistory {
         [
             ("lines", counts.lines),
             ("unknown", counts.unknown),
+            ("stale", counts.stale),
             ("off_grid", counts.off_grid),
         ]
         .into_py_dict(py)

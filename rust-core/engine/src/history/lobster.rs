@@ -5,7 +5,7 @@ use crate::book::l3::{BatchError, BatchProblem, L3Book, L3Error};
 use crate::decode::Level;
 use crate::decode::lobster::{Kind, Message, Messages};
 use crate::decode::order::UnitsPerTick;
-use crate::units::{PriceTicks, SizeLots};
+use crate::units::{PriceTicks, Side, SizeLots};
 
 const WINDOW_TICKS: usize = 16_384;
 
@@ -16,11 +16,15 @@ pub struct LobsterCounts {
     pub lines: u64,
     /// Changes of orders that rested before the file begins: only their trades are told.
     pub unknown: u64,
+    /// Orders that left unseen, dropped when the market traded or quoted through them.
+    pub stale: u64,
     /// Trades of hidden orders between two ticks, which no row can tell.
     pub off_grid: u64,
 }
 
-/// Turns LOBSTER's lines into rows. There is no receive time: both times are the exchange's.
+/// Turns LOBSTER's lines into rows. A file of so many levels does not tell what leaves while it rests deeper: an
+/// order is dropped when one on the other side is displayed at its price or through it, or when a worse one of its
+/// own side trades, which price priority does not allow while it rests. There is no receive time: both times are the exchange's.
 #[derive(Debug, Clone)]
 pub struct LobsterHistory {
     book: L3Book,
@@ -91,6 +95,9 @@ impl LobsterHistory {
                 order_id: 0,
             };
             self.push(message, trade);
+            self.drop_stale(message, message.side, |order| {
+                is_better(message.side, order, price)
+            })?;
         }
         if message.kind.changes_book() {
             self.on_order(message, price)?;
@@ -107,33 +114,74 @@ impl LobsterHistory {
         }
         let (code, size) = match message.kind {
             Kind::Execute => {
-                self.book.execute(id, size)?;
-                (row::FILLED, size)
+                self.push_order(message, price, (row::FILLED, size));
+                what_is_left(self.book.execute(id, size)?, size)
             }
-            Kind::Reduce => match self.book.reduce(id, size)? {
-                SizeLots::ZERO => (row::CANCELLED, size),
-                left => (row::MODIFIED, left),
-            },
+            Kind::Reduce => what_is_left(self.book.reduce(id, size)?, size),
             Kind::Delete => (row::CANCELLED, self.book.cancel(id)?.size),
             _ => {
+                let other = side.opposite();
+                self.drop_stale(message, other, |order| !is_better(side, order, price))?;
                 self.book.add(id, side, Level { price, size })?;
                 (row::ADDED, size)
             }
         };
+        self.push_order(message, price, (code, size));
+        Ok(())
+    }
+
+    /// Tells that the best orders of a side are gone while their price says so.
+    fn drop_stale(
+        &mut self,
+        message: &Message,
+        side: Side,
+        is_stale: impl Fn(PriceTicks) -> bool,
+    ) -> Result<(), L3Error> {
+        while let Some(order) = self.book.front(side).filter(|order| is_stale(order.price)) {
+            self.book.cancel(order.id)?;
+            self.counts.stale += 1;
+            let content = Content {
+                code: row::CANCELLED,
+                side,
+                price: order.price,
+                size: order.size,
+                order_id: order.id.0 as i64,
+            };
+            self.push(message, content);
+        }
+        Ok(())
+    }
+
+    fn push_order(&mut self, message: &Message, price: PriceTicks, (code, size): (i64, SizeLots)) {
         let content = Content {
             code,
-            side,
+            side: message.side,
             price,
             size,
-            order_id: id.0 as i64,
+            order_id: message.id.0 as i64,
         };
         self.push(message, content);
-        Ok(())
     }
 
     fn push(&mut self, message: &Message, content: Content) {
         let at_ns = self.midnight_ns + message.since_midnight_ns;
         self.rows.push(content.at(at_ns, at_ns));
+    }
+}
+
+/// True if a price is served before another on a side.
+fn is_better(side: Side, price: PriceTicks, other: PriceTicks) -> bool {
+    match side {
+        Side::Buy => price > other,
+        Side::Sell => price < other,
+    }
+}
+
+/// The row of an order that lost a part of its size and has this left.
+fn what_is_left(left: SizeLots, part: SizeLots) -> (i64, SizeLots) {
+    match left {
+        SizeLots::ZERO => (row::CANCELLED, part),
+        left => (row::MODIFIED, left),
     }
 }
 
@@ -159,6 +207,7 @@ mod tests {
             (row::MODIFIED, 57_940, 6, 7),
             (row::TRADE | sell, 57_940, 1, 0),
             (row::FILLED, 57_940, 1, 7),
+            (row::MODIFIED, 57_940, 5, 7),
             (row::TRADE, 57_941, 3, 0),
             (row::CANCELLED, 57_940, 5, 7),
         ];
@@ -166,5 +215,28 @@ mod tests {
         assert_eq!(rows[0][0], 1_500_001_000);
         let counts = history.counts();
         assert_eq!((counts.lines, counts.unknown, counts.off_grid), (7, 2, 1));
+        assert_eq!(counts.stale, 0);
+    }
+
+    #[test]
+    fn orders_that_the_market_passed_are_gone() {
+        let lines = b"1,1,1,10,5794000,1\n1,1,2,10,5793900,1\n1,1,3,9,5795000,-1\n\
+            2,1,4,5,5793900,-1\n3,1,5,4,5793800,1\n3,1,6,4,5793700,1\n4,4,6,1,5793700,1\n";
+        let units = UnitsPerTick::new(100).expect("positive");
+        let mut history = LobsterHistory::new(0, units);
+        let rows = history.decode_lines(lines).expect("well formed").to_vec();
+        let gone: Vec<_> = rows
+            .iter()
+            .filter(|row| row[2] & 255 == row::CANCELLED)
+            .map(|row| (row[0], row[3], row[4], row[5]))
+            .collect();
+        // A sale is displayed at 57,939: bids 1 and 2 are gone. Bid 6 trades: the better bid 5 is gone.
+        let expected = [
+            (2_000_000_000, 57_940, 10, 1),
+            (2_000_000_000, 57_939, 10, 2),
+            (4_000_000_000, 57_938, 4, 5),
+        ];
+        assert_eq!(gone, expected);
+        assert_eq!(history.counts().stale, 3);
     }
 }

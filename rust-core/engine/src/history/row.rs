@@ -22,7 +22,7 @@ pub const ADDED: i64 = 10;
 pub const CANCELLED: i64 = 11;
 /// An order keeps its place and has this size now.
 pub const MODIFIED: i64 = 12;
-/// So much of an order traded; what remains of it keeps its place.
+/// So much of an order traded; the row after it, as [`CANCELLED`] or [`MODIFIED`], tells what is left of it.
 pub const FILLED: i64 = 13;
 
 const SIDE_SHIFT: u32 = 8;

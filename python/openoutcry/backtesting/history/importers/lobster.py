@@ -63,6 +63,12 @@ def _read(path: Path, midnight_ns: int, notes: Notes) -> Rows:
     if counts["unknown"]:
         detail = "orders that rested before the file begins are not known: only their trades are told"
         notes.append(note("note", "unknown_orders", counts["unknown"], detail, "none is needed"))
+    if counts["stale"]:
+        detail = (
+            "orders left unseen while they lay deeper than the file's levels; they go when the market passes"
+        )
+        remedy = "take a file of more levels for an exact depth"
+        notes.append(note("warning", "unseen_cancels", counts["stale"], detail, remedy))
     if counts["off_grid"]:
         detail = "trades of hidden orders between two cents cannot be told, and are left out"
         notes.append(note("note", "hidden_off_grid", counts["off_grid"], detail, "none is needed"))
