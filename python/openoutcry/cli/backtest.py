@@ -10,7 +10,14 @@ from openoutcry.cli.options import json_option, state_dir_option
 
 @click.command()
 @click.argument("strategy")
-@click.option("--data", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Candles.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    multiple=True,
+    metavar="DATA",
+    help="Candles or market events: a file, a folder, or venue:symbol:kind; events of several, each once.",
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")
@@ -23,7 +30,10 @@ from openoutcry.cli.options import json_option, state_dir_option
 @state_dir_option
 @json_option
 def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
-    """Trade STRATEGY over the candles in FILE, with the same strategy, risk and execution as live.
+    """Trade STRATEGY over history, with the same strategy, risk and execution as live.
+
+    Over candles orders get the worst price that the candle allows; over market events (books, orders, quotes)
+    the simulator matches them, with queues, latencies and partial fills, and makers like market_maker quote.
 
     Without --config the strategy is judged alone: the whole cash may be invested and risk hardly limits it.
     The result is kept in the state folder with its report; `report` and `compare` take its id.
@@ -32,5 +42,7 @@ def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     from openoutcry.cli.backtest_run import Request, run_backtest  # noqa: PLC0415
     from openoutcry.cli.report import put_backtest  # noqa: PLC0415
 
-    result = run_backtest(Request(**options), shows_progress=not as_json)
+    first, *others = options.pop("data")
+    request = Request(data=first, others=others, **options)
+    result = run_backtest(request, shows_progress=not as_json)
     put_backtest(*keep(result, state_dir), as_json=as_json)

@@ -39,6 +39,7 @@ class Request:
 
     strategy: str
     data: Path
+    others: Sequence[Path] = ()
     params: Sequence[str] = ()
     start: str | None = None
     end: str | None = None
@@ -63,6 +64,8 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     events = events_at(request.data)
     if events is not None and events.kind != "trades":
         return _run_events(events, request, strategy, found.text, plugins, shows_progress=shows_progress)
+    if request.others:
+        raise InvalidInputError("several --data go together as market events alone; give one, or events")
     loaded = load_candles(request.data) if events is None else _candles_of(events, request)
     series, dataset = span_of(*loaded, request)
     settings = settings_of(request, series.instrument, strategy, found.text)
@@ -105,13 +108,21 @@ def _run_events(
                 f"{option} cannot be used with market events: their book needs all that came before, and has "
                 "its own spread; leave it out"
             )
+    datasets = [events]
+    for place in request.others:
+        other = events_at(place)
+        if other is None:
+            raise InvalidInputError(
+                f"{place} holds candles; several --data go together as market events alone"
+            )
+        datasets.append(other)
     if request.end is not None:
-        events = ending_at(events, _time(request.end))
+        datasets = [ending_at(each, _time(request.end)) for each in datasets]
     settings = settings_of(request, events.instrument, strategy, found_at)
     plugins.require(settings.plugins)
     funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
     with _progress(is_shown=shows_progress and sys.stderr.isatty(), what="events") as tell:
-        return run_events([events], strategy, settings, funding=funding, plugins=plugins, progress=tell)
+        return run_events(datasets, strategy, settings, funding=funding, plugins=plugins, progress=tell)
 
 
 def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from openoutcry.backtesting.result import BacktestResult
-from openoutcry.domain.units import NS_PER_S, atoms_to_text
+from openoutcry.domain.units import NS_PER_S, NS_PER_US, atoms_to_text
 
 PPM_PER_BPS: Final = 100
 
@@ -22,7 +22,10 @@ def repeat_command(result: BacktestResult) -> str:
     for dataset in result.datasets:
         parts += ["--data", dataset.path]
     for dataset in result.datasets[:1]:
-        parts += ["--from", _moment(dataset.first_ns), "--to", _moment(dataset.last_ns)]
+        if dataset.kind == "events":  # from the first, up to the moment behind the last
+            parts += ["--to", _moment(dataset.last_ns + NS_PER_US)]
+        else:
+            parts += ["--from", _moment(dataset.first_ns), "--to", _moment(dataset.last_ns)]
     for name, value in result.parameters.items():
         parts += ["--param", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
     return shlex.join([*parts, *_costs(result), "--seed", str(result.seed)])
@@ -33,7 +36,7 @@ def _costs(result: BacktestResult) -> Iterator[str]:
     yield from ("--cash", atoms_to_text(result.opening_atoms))
     if "taker_fee_ppm" in costs and "maker_fee_ppm" in costs:
         yield from ("--fee-bps", f"{_bps(costs['taker_fee_ppm'])}/{_bps(costs['maker_fee_ppm'])}")
-    if costs.get("half_spread_ppm"):
+    if costs.get("half_spread_ppm") and all(dataset.kind == "candles" for dataset in result.datasets):
         yield from ("--half-spread-bps", _bps(costs["half_spread_ppm"]))
 
 
