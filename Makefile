@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a second run is quick. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-rust test-python lint format bench bench-peers bench-gate bench-anomaly bench-random soak clean
+.PHONY: help setup demo test test-rust test-python lint format bench bench-peers bench-gate bench-anomaly bench-queue bench-random soak clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -51,8 +51,9 @@ bench: setup ## Speed beside peers, in one run; refuses a debug build
 	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench --extra ray >&2
 	.venv/bin/pytest benches/python --benchmark-enable --benchmark-only $(ARGS)
 	.venv/bin/python -m benches.core
+	.venv/bin/python -m benches.backtest
 
-bench-peers: $(UV) ## Install the peers that `make bench` measures beside the core, in .peers
+bench-peers: $(UV) ## Install the peers that `make bench` measures beside ours, in .peers
 	@if [ -n "$(PEERS_PYTHON)" ] && "$(PEERS_PYTHON)" -c ''; then \
 		$(UV) venv --quiet --allow-existing --python $(PEERS_PYTHON) .peers && \
 		$(UV) pip sync --quiet --python .peers/bin/python benches/peers/requirements.txt; \
@@ -66,6 +67,9 @@ bench-gate: ## Instructions of the core's workloads against benches/baselines.js
 bench-anomaly: setup ## Precision, recall and delay of the anomaly panel, from the recordings in ../shared/data
 	@$(UV) sync --locked --no-install-project --inexact --quiet --group bench >&2
 	.venv/bin/python -m benches.anomaly.judge $(ARGS)
+
+bench-queue: setup ## Fill rates of the queue models beside orders by id, from the recording in ../shared/data
+	.venv/bin/python -m benches.queue_models $(ARGS)
 
 bench-random: setup ## What the statistics say of ten thousand strategies without skill, on candles in ../shared/data
 	.venv/bin/python -m benches.random_strategies $(ARGS)

@@ -1,4 +1,4 @@
-"""What the benches beside peers share as commands: works run one after the other, a table and rows written."""
+"""What benches beside peers share as commands: works run one after the other, a table and rows written."""
 
 import argparse
 import datetime as dt
@@ -6,6 +6,7 @@ import json
 import platform
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def main(works: Mapping[str, Work], *, stem: str, how: str, origin: str, about: 
     for name in options.works or works:
         with tempfile.TemporaryDirectory(prefix="oo-bench-") as folder:
             try:
-                results.append(run(works[name], Path(folder), options.rounds, print))
+                results.append(run(works[name], Path(folder), options.rounds, partial(print, flush=True)))
             except DisagreementError as error:
                 print(f"FAILED {error}")
                 return 1

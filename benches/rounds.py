@@ -54,30 +54,19 @@ def check_agreement(states: Mapping[str, list[int]]) -> None:
 
 def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Result:
     """Prepares the input, lets everybody do the work, and compares what came out."""
-    contenders: dict[str, Contender | Peer] = {}
-    missing: dict[str, str] = {}
     try:
         work.prepare(folder)
     except UnavailableError as error:
         say(f"{work.name:<22}not measured: {error}")
         return Result(work, {}, {OURS: str(error)})
-    makers = {OURS: work.ours}
-    for name, where in work.peers.items():
-        makers[name] = partial(Peer, where) if isinstance(where, str) else where
+    contenders, missing = make_contenders(work, folder)
     try:
-        for name, make in makers.items():
-            try:
-                contenders[name] = make(folder)
-            except UnavailableError as error:
-                missing[name] = str(error)
-        timings = time_rounds(contenders, rounds)
+        timings = time_rounds(contenders, min(rounds, work.rounds or rounds))
         states = {name: contender.state() for name, contender in contenders.items()}
-        if work.truth:
-            states["the plain way"] = work.truth(folder)
     finally:
-        for contender in contenders.values():
-            if isinstance(contender, Peer):
-                contender.close()
+        close(contenders)
+    if work.truth:
+        states["the plain way"] = work.truth(folder)
     try:
         check_agreement(states)
     except DisagreementError as error:
@@ -88,3 +77,28 @@ def run(work: Work, folder: Path, rounds: int, say: Callable[[str], None]) -> Re
     for name, reason in missing.items():
         say(f"{work.name:<22}{name:<34}not measured: {reason}")
     return Result(work, timings, missing)
+
+
+def make_contenders(work: Work, folder: Path) -> tuple[dict[str, Contender | Peer], dict[str, str]]:
+    """Those who can do the work, and why the others cannot."""
+    makers = {OURS: work.ours}
+    for name, where in work.peers.items():
+        makers[name] = partial(Peer, where) if isinstance(where, str) else where
+    contenders: dict[str, Contender | Peer] = {}
+    missing: dict[str, str] = {}
+    try:
+        for name, make in makers.items():
+            try:
+                contenders[name] = make(folder)
+            except UnavailableError as error:
+                missing[name] = str(error)
+    except BaseException:
+        close(contenders)
+        raise
+    return contenders, missing
+
+
+def close(contenders: Mapping[str, Contender | Peer]) -> None:
+    for contender in contenders.values():
+        if isinstance(contender, Peer):
+            contender.close()

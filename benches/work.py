@@ -16,7 +16,7 @@ class Contender(ABC):
 
     @abstractmethod
     def round(self) -> int:
-        """Do the whole work once; what it took, without preparation: CPU time of the thread, or as the work says."""
+        """Do the whole work once; what it took, without preparation: CPU time, or as the work says."""
 
     @abstractmethod
     def state(self) -> list[int]:
@@ -29,7 +29,7 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """One row of the table; `peers` by the name in it: `module:Class` in `benches/peers`, or how to make one."""
+    """One row of the table; `peers` by their names in it: `module:Class` in `benches/peers`, or a maker."""
 
     name: str
     title: str
@@ -42,3 +42,5 @@ class Work:
     """The state that everybody has to reach, found plainly."""
     peers: Mapping[str, str | Callable[[Path], Contender]] = field(default_factory=dict)
     measure: Literal["ns", "bytes"] = "ns"
+    rounds: int | None = None
+    """At most so many, where one takes long or all are the same."""

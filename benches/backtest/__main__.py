@@ -6,7 +6,7 @@ from benches.backtest import inputs
 
 from benches import command
 
-MODULES = ("replay", "quotes", "floor")
+MODULES = ("replay", "quotes", "floor", "processes")
 
 
 if __name__ == "__main__":

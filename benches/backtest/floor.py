@@ -1,4 +1,4 @@
-"""Orders through the deciders of live trading: strategy desk, risk officer, execution desk, the candles' venue."""
+"""Orders through live trading's deciders: strategy desk, risk officer, execution desk, the candles' venue."""
 
 import json
 import statistics
@@ -106,7 +106,7 @@ def filled(_folder):
 
 
 class ToOrder(Contender):
-    """From the strategy being asked to the order at the venue's door: wish, sizing, review, journal; wall time."""
+    """From the strategy being asked to the order at the venue's door: sizing, review, journal; wall time."""
 
     units = 1
 

@@ -12,7 +12,7 @@ LEVEL, TRADE = 1, 2
 
 
 def event_rows(count: int, seed: int = 5) -> np.ndarray:
-    """Level updates around a walking middle; before some that take from the best level, the trade that took it."""
+    """Level updates around a walking middle; before some that reduce the best level, the trade."""
     rng = random.Random(seed)
     books, rows, at_ns = ({}, {}), [], START_NS
     for side, price, lots in level_rows(count, seed).tolist():

@@ -1,7 +1,7 @@
 """Rows for the simulator: made from a seed at run time, kept in `results/inputs`, never committed.
 
-As in `benches/core`, the generator beside the project where it is, because the peers' known figures were taken on its
-data; else a plainer one.
+As in `benches/core`, the generator beside the project where it is, because the peers' known figures were
+taken on its data; else a plainer one.
 """
 
 import numpy as np

@@ -57,7 +57,7 @@ def counted(folder):
 
 
 class Submitting(CallbackEach):
-    """A market order at each tenth quote, bought and sold in turn: from the call until `submit` is back, wall time."""
+    """A market order at each tenth quote, bought and sold in turn: from the call to `submit`'s end."""
 
     def __init__(self, folder):
         super().__init__(folder)

@@ -1,7 +1,7 @@
 """Levels and trades replayed: by nobody watched, under a market maker, and with partial fills.
 
-The market maker is the one whose figures are known: every so often it quotes two ticks off a middle that leans against
-what it holds, at most one unit of the asset, and never better than the touch.
+The market maker is the one whose figures are known: every so often it quotes two ticks off a middle that
+leans against what it holds, at most one unit of the asset, and never better than the touch.
 """
 
 import time
@@ -81,7 +81,7 @@ def last_touch(folder):
 
 
 class MarketMaker(Replay):
-    """The kernel in Rust; `state` is decisions, lots held, fills, and what the fills do not explain of the lots."""
+    """The kernel in Rust; `state`: decisions, lots held, fills, and lots not explained by the fills."""
 
     every_ns = 10 * MS
 
@@ -153,7 +153,8 @@ def done_by(kind):
     return truth
 
 
-def market_maker(name, title, ours, other, peer, reach=1_000 / 12):
+def market_maker(name, title, ways, peer, reach=1_000 / 12):
+    ours, other = ways
     return Work(
         name=name,
         title=title,
@@ -186,11 +187,11 @@ WORKS = [
         },
     ),
     market_maker(
-        "market_maker_10ms", "the same, a market maker every 10 ms", MarketMaker, InPython, "MarketMaker"
+        "market_maker_10ms", "the same, a market maker every 10 ms", (MarketMaker, InPython), "MarketMaker"
     ),
-    market_maker("market_maker_100ms", "every 100 ms", Slow, SlowInPython, "SlowMarketMaker"),
-    market_maker("market_maker_python", "every 10 ms, in Python", InPython, MarketMaker, "", reach=None),
+    market_maker("market_maker_100ms", "every 100 ms", (Slow, SlowInPython), "SlowMarketMaker"),
+    market_maker("market_maker_python", "every 10 ms, in Python", (InPython, MarketMaker), "", reach=None),
     market_maker(
-        "market_maker_partial", "every 10 ms, partial fills", Partial, PartialInPython, "PartialMarketMaker"
+        "market_maker_partial", "every 10 ms, partial fills", (Partial, PartialInPython), "PartialMarketMaker"
     ),
 ]

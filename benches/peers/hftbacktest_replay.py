@@ -54,7 +54,7 @@ def elapse(backtest, step_ns):
 
 
 @njit
-def make_market(backtest, step_ns):
+def make_market(backtest, step_ns):  # noqa: C901  numba compiles it as a whole
     tick = backtest.depth(0).tick_size
     steps = 0
     while True:

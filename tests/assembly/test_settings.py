@@ -40,6 +40,20 @@ def test_the_defaults_are_a_paper_set_up_whose_names_all_exist():
     check_names(settings)
 
 
+def test_a_combination_is_set_up_in_a_file(tmp_path, refused):
+    member = '{name = "sma-cross", weight = 2.0, parameters = {fast = 10}}'
+    section = '[strategy]\nname = "combination"\n[strategy.parameters]\nweighting = "volatility"\n'
+    path = tmp_path / "paper.toml"
+    path.write_text(f'{section}members = [{member}, {{name = "breakout"}}]\n')
+    settings = load_settings(path)
+    check_names(settings)
+    assert decode_settings(encode_settings(settings)) == settings
+    shown = tmp_path / "shown.toml"
+    shown.write_text("\n".join(f"{key} = {toml_text(value)}" for key, value in setting_lines(settings)))
+    assert load_settings(shown) == settings
+    assert "did you mean 'breakout'" in refused(f'{section}members = [{{name = "breakuot"}}]\n')
+
+
 @pytest.mark.parametrize(
     ("name", "match"),
     [

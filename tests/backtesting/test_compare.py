@@ -1,3 +1,5 @@
+import dataclasses
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -6,7 +8,9 @@ from tests.backtesting.backtested import COIN, backtested
 from tests.backtesting.recorded_run import CLOSES, T0, write_run
 
 from openoutcry.backtesting.compare import compare
+from openoutcry.backtesting.equity import equity_curve
 from openoutcry.backtesting.journals import read_run
+from openoutcry.backtesting.replay_clock import ReplayClock
 from openoutcry.backtesting.traded import Traded, TradedOrder, traded_in_backtest, traded_in_run
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_MS, NS_PER_S
@@ -215,3 +219,53 @@ def test_a_backtest_names_causes_as_a_live_feed_does():
         assert each.candle_id.rpartition(":")[0] == named.rpartition(":")[0]
         assert each.caused_ns in series.close_ns
         assert 0 < each.latency_ns < NS_PER_S
+
+
+def test_fees_in_the_base_asset_are_explained_to_the_last_atom():
+    """The profit rounds them together, the orders one by one: the rest is of the valuation."""
+    result, _ = backtested(hours=400)
+    fills = tuple(
+        msgspec.structs.replace(fill, fee_atoms=fill.fee_atoms // 7 + 1, fee_asset=COIN.base)
+        for fill in result.fills
+    )
+    assert len(fills) > 3
+    part = fills[: len(fills) // 2]
+    runs = []
+    for some in (fills, part):
+        account = equity_curve(COIN, [last_candle(result)], [(0, fill) for fill in some])
+        traded = traded_in_backtest(dataclasses.replace(result, fills=some))
+        runs.append(msgspec.structs.replace(traded, net_atoms=account.net_atoms))
+    left, right = runs
+    assert left.rounding_atoms < 0
+    found = compare(left, right)
+    assert found.effects_atoms["unexplained"] == 0
+    assert sum(found.effects_atoms.values()) == right.net_atoms - left.net_atoms
+
+
+def last_candle(result):
+    """A candle that closes at the end's price, behind all fills."""
+    price = int(result.curve.price_ticks[-1])
+    values = (0, 2**62, price, price, price, price, 1, 1, price, 1, 1, 1)
+    return candle_of(COIN.symbol, NS_PER_S, values)
+
+
+def test_a_latency_told_from_a_replays_pace_says_why_but_makes_no_difference():
+    one, late = run_of(order(1), order(2)), run_of(order(1, late_ms=90), order(2, price=10_010, late_ms=400))
+    replayed = msgspec.structs.replace(late, is_time_estimated=True)
+    (told,) = compare(one, replayed).differences
+    assert told.why == "price +10.0 bps, about 0.35 s later after its cause"
+    assert len(compare(one, late).differences) == 2
+
+
+def test_a_replays_clock_is_set_by_the_intent_that_was_taken_on_soonest(tmp_path):
+    run = read_run(write_run(tmp_path).run_dir)
+    assert ReplayClock.of_run(run) is None  # its pace is not recorded
+    assert not traded_in_run(run).is_time_estimated
+    run.record = msgspec.structs.replace(run.record, replay_speed=10.0)
+    closes = [int(planned.approved.intent.event_ns) for planned in run.parents]
+    walls = [1_000 * NS_PER_S, 1_000 * NS_PER_S + (closes[1] - closes[0]) // 10 - 20 * NS_PER_MS]
+    run.planned_ns = dict(zip(run.planned_ns, walls, strict=True))
+    clock = ReplayClock.of_run(run)
+    assert clock.market_time_ns(walls[1]) == closes[1]
+    assert clock.market_time_ns(walls[0]) == closes[0] + 200 * NS_PER_MS
+    assert traded_in_run(run).is_time_estimated

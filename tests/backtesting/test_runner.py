@@ -19,6 +19,7 @@ from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOu
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.buy_and_hold import BuyAndHold
 from openoutcry.strategies.model_directed import ModelDirected
+from openoutcry.strategies.shipped import strategy_registry
 from openoutcry.strategies.sma_cross import SmaCross
 from openoutcry.strategies.strategy import Needs, Strategy
 
@@ -263,3 +264,12 @@ def test_progress_ends_with_all_candles():
     assert [done for done, _ in told] == sorted({done for done, _ in told} | {told[-1][0]})
     assert len(told) > 2
     assert told[-1][0] == told[-1][1]
+
+
+@pytest.mark.parametrize("name", ["breakout", "combination", "rsi-reversion", "sma-cross"])
+def test_fewer_candles_than_the_warm_up_are_no_trades_and_no_failure(name):
+    strategy = strategy_registry().create(name)
+    result = run_candles(random_series(1, count=strategy.warmup - 1), strategy, settings())
+    assert not result.fills
+    assert result.net_atoms == 0
+    assert len(run_candles(random_series(1, count=strategy.warmup + 1), strategy, settings()).curve)

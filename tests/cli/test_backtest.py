@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests.backtesting.replayed_market import write_recording
 
 INTERVAL_MS = 300_000
 FIRST_MS = 1_704_067_200_000
@@ -92,7 +93,27 @@ def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
     assert oo("backtest", "buy_and_hold", "--data", candles, *options).result["funding"] == "0.00000000"
 
 
-def test_the_command_in_the_report_gives_the_same_bytes(oo, candles):
+def again_as_its_report_says(oo, answer):
+    """Run the command in a report; the report's bytes before, and what the command answered."""
+    page = Path(answer["report_path"]).read_bytes()
+    command = re.search(r'<pre class="command"><code>(.+?)</code>', page.decode(), re.DOTALL)[1]
+    program, *line = shlex.split(unescape(command))
+    assert program == "openoutcry"
+    return page, oo(*line, "--json").result
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        ("sma_cross", "--param", "fast=7"),
+        ("combination", "--param", "members=2 * sma-cross(fast=3, warmup=9) + breakout"),
+        ("my_idea.py", "--param", "warmup=9"),
+    ],
+    ids=str,
+)
+def test_the_command_in_the_report_gives_the_same_bytes(oo, candles, monkeypatch, strategy):
+    monkeypatch.chdir(candles.parent)
+    assert oo("new", "strategy", "my_idea").code == 0
     options = (
         "--cash",
         "2000.5",
@@ -103,12 +124,9 @@ def test_the_command_in_the_report_gives_the_same_bytes(oo, candles):
         "--half-spread-bps",
         "2",
     )
-    answer = oo("backtest", "sma_cross", "--data", candles, "--param", "fast=7", *options, "--json").result
-    page = Path(answer["report_path"]).read_bytes()
-    command = re.search(r'<pre class="command"><code>(.+?)</code>', page.decode(), re.DOTALL)[1]
-    program, *line = shlex.split(unescape(command))
-    again = oo(*line, "--json").result
-    assert program == "openoutcry"
+    answer = oo("backtest", *strategy, "--data", candles, *options, "--json").result
+    monkeypatch.chdir("/")  # where a file was is in the command
+    page, again = again_as_its_report_says(oo, answer)
     assert {**again, "wall_s": 0} == {**answer, "wall_s": 0}
     assert Path(again["report_path"]).read_bytes() == page
 
@@ -147,3 +165,37 @@ def test_mistakes_are_told_with_their_remedy(oo, candles, arguments, code, text)
 
 def test_a_file_that_is_not_there_is_missing_data(oo, tmp_path):
     assert oo("backtest", "sma_cross", "--data", tmp_path / "x.parquet", "--json").code == 4
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """Five minutes of a seeded market in the venue's wire format."""
+    path = tmp_path_factory.mktemp("recordings") / "market.raw"
+    write_recording(path)
+    return path
+
+
+def test_a_recording_is_traded_with_the_settings_of_a_paper_run(oo, recording):
+    answer = oo("backtest", "model_directed", "--data", recording, "--speed", "15", "--json")
+    assert answer.code == 0, answer.error
+    result = answer.result
+    assert (result["symbols"], result["datasets"][0]["kind"]) == (["BTC/USDT"], "events")
+    assert result["counts"]["fills"] > 3
+    assert any("count 15 times in the market's time" in each for each in result["assumptions"])
+    page = Path(result["report_path"]).read_bytes()
+    command = re.search(r'<pre class="command"><code>(.+?)</code>', page.decode(), re.DOTALL)[1]
+    program, *line = shlex.split(unescape(command))
+    assert program == "openoutcry"
+    again = oo(*line, "--json")
+    assert again.code == 0, again.error
+    assert {**again.result, "wall_s": 0} == {**result, "wall_s": 0}
+
+
+def test_a_part_of_a_recording_is_given_by_its_duration(oo, recording):
+    part = oo("backtest", "model_directed", "--data", recording, "--duration", "120", "--json").result
+    span_ns = part["datasets"][0]["last_ns"] - part["datasets"][0]["first_ns"]
+    assert 119e9 < span_ns < 120e9
+    for option in ("--from", "--to"):
+        refused = oo("backtest", "model_directed", "--data", recording, option, "2024-08-08", "--json")
+        assert refused.code == 2
+        assert f"{option} cannot be used with a recording" in refused.error["message"]

@@ -59,8 +59,8 @@ def test_the_command_in_the_report_gives_the_same_run(oo, quotes):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--from", "2023-11-14T22:13:30"), "all that came before"),
-        (("--half-spread-bps", "1"), "its own spread"),
+        (("--from", "2023-11-14T22:13:30"), "--from cannot be used with a book"),
+        (("--half-spread-bps", "1"), "--half-spread-bps cannot be used with a book"),
         (("--data", "QUOTES"), "quote one instrument"),
         (("--param", "quote_lots=100000"), "mandate allows"),
     ],

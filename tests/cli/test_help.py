@@ -54,6 +54,7 @@ def test_help_lists_every_command_and_loads_none():
         ("data", "check"),
         ("data", "fetch"),
         ("bench", "actors"),
+        ("new", "strategy"),
     ],
     ids=" ".join,
 )
@@ -66,5 +67,5 @@ def test_the_help_of_each_command_is_light(arguments):
 
 def test_every_command_takes_json():
     for name in COMMANDS:
-        if name not in ("config", "data", "bench"):
+        if name not in ("config", "data", "bench", "new"):
             assert "--json" in call(name, "--help")[0], name

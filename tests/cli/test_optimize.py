@@ -97,3 +97,14 @@ def test_a_search_on_recorded_candles_holds_in_the_deciders(tmp_path, capsys):
         # The deciders make out of sample what the search's quick account makes.
         assert window["net_return"] == pytest.approx(window["search_return"], abs=0.005)
     assert found["out_of_sample"]["trades"] > 30
+
+
+def test_a_combination_is_searched_by_the_parameters_that_it_is_made_with(candles, tmp_path, capsys):
+    usual = ("--data", str(candles), "--state-dir", str(tmp_path), "--jobs", "1", "--trials", "3", "--json")
+    members = "members=sma-cross(fast=3, warmup=30) + rsi-reversion"
+    ranges = ("--param", members, "--param", "judged=20:60", "--param", "weighting=performance,volatility")
+    assert run(["optimize", "combination", *usual, *ranges]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["strategy"] == "combination"
+    assert 20 <= found["best"]["judged"] <= 60
+    assert found["best"]["weighting"] in {"performance", "volatility"}

@@ -125,7 +125,7 @@ def test_its_classifier_votes(outcome):
 
 
 def test_its_strategy_signals(outcome):
-    assert outcome["signals"] == ["closed at the high of 5 candles"] * 8
+    assert outcome["signals"] == [f"closed at {ticks} ticks" for ticks in range(113, 121)]
     assert outcome["intent"] == ["intent:new-high:candle:12", 1.0]
 
 

@@ -65,3 +65,18 @@ def test_the_ends_of_a_range_are_taken(name):
     parameter = next(each for each in parameters_of(Sample) if each.name == name)
     for end in (parameter.low, parameter.high):
         assert getattr(Sample(**{name: end}), name) == end
+
+
+def test_the_parameters_of_a_function_are_told_too():
+    def make(
+        count: Annotated[int, msgspec.Meta(ge=2, le=5)],
+        mode: Literal["net", "veto"] = "net",
+        text: str | list[str] = "a + b",
+        other=None,
+    ) -> Sample: ...
+
+    count, mode, text, other = parameters_of(make)
+    assert text == Parameter("text", "str", "a + b")
+    assert count == Parameter("count", "int", msgspec.NODEFAULT, 2, 5)
+    assert mode == Parameter("mode", "choice", "net", choices=("net", "veto"))
+    assert (other.name, other.type, other.default) == ("other", "any", None)

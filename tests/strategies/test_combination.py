@@ -178,6 +178,34 @@ def test_unreadable_members_are_refused_with_an_example(text):
         parse_members(text)
 
 
+def test_members_are_read_from_tables_as_settings_have_them():
+    tables = [
+        {"name": "sma_cross", "weight": 2.0, "parameters": {"fast": 10, "warmup": 50}},
+        {"name": "breakout"},
+    ]
+    text = "2 * sma_cross(fast=10, warmup=50) + breakout"
+    registry = strategy_registry()
+    assert registry.create("combination", {"members": tables}) == registry.create(
+        "combination", {"members": text}
+    )
+
+
+@pytest.mark.parametrize(
+    ("tables", "match"),
+    [
+        ([], "write at least one"),
+        ([{"weight": 1.0}], "missing required field `name`.*write"),
+        ([{"name": "breakout", "wieght": 1.0}], "unknown field `wieght`.*write"),
+        ([{"name": "breakout", "weight": -1.0}], ">= 0.0.*write"),
+        ([{"name": "breakuot"}], "did you mean 'breakout'"),
+        ([{"name": "sma-cross", "parameters": {"fsat": 1}}], "did you mean 'fast'"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_told_with_their_remedy(tables, match):
+    with pytest.raises(InvalidInputError, match=match):
+        strategy_registry().create("combination", {"members": tables})
+
+
 def test_what_cannot_be_combined_is_refused():
     with pytest.raises(InvalidInputError, match="may not quote"):
         Combination(members=(MarketMaker(),), weights=(1.0,), warmup=100)

@@ -69,6 +69,7 @@ def test_model_directed_holds_in_proportion_to_the_lean(market):
     assert strategy.observe(market(RISE, up=0.9, down=0.1)).share == 1.0
     assert strategy.observe(market(RISE, up=0.1, down=0.9)).share == -1.0
     assert ModelDirected(threshold=0.0, full_at=0.0).observe(market(RISE)) is None
+    assert ModelDirected(threshold=0.0, full_at=0.0).observe(market(RISE, up=0.3, down=0.4)).share == -1.0
 
 
 def test_buy_and_hold_wants_the_same_always(market):

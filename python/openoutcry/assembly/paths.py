@@ -76,7 +76,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is and was: written when it starts, and again when it ends. It holds no secrets.
 
     `ended_ns` 0 with a dead `pid` is a run that was killed. `instruments` are the grids by symbol, without
-    which the journals' ticks and lots have no meaning.
+    which the journals' ticks and lots have no meaning. `replay_speed` is how many times as fast as it was a
+    recorded market was played; 0 if none was, or without a pace.
     """
 
     run_id: str
@@ -88,6 +89,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     config_hash: str = ""
     data_source: str = ""
     data_hash: str = ""
+    replay_speed: float = 0.0
     seed: int | None = None
     monitoring_url: str = ""
     outcome: str = ""  # in words, once it has ended

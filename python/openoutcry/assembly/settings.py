@@ -43,7 +43,7 @@ _DERIVED: Final = "feed.symbol"  # follows from `symbols`
 
 DeploymentId = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_]{1,12}$")]  # it begins every order id
 Symbol = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?$")]
-Parameters = dict[str, bool | int | float | str]
+Parameters = dict[str, bool | int | float | str | list[dict[str, Any]]]  # tables: a combination's members
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,7 +50,7 @@ def account_curve(
     return Curve(
         times_ns=close_ns,
         equity_atoms=cash + position * series.close_ticks * atoms,
-        benchmark_atoms=_bought_and_held(series, opening_atoms, taker_fee_ppm),
+        benchmark_atoms=bought_and_held(series, opening_atoms, taker_fee_ppm),
         position_lots=position,
         price_ticks=series.close_ticks,
     )
@@ -64,7 +64,7 @@ def _as_of(close_ns: Integers, times_ns: Sequence[int], values: Sequence[int]) -
     return np.array(values, np.int64)[np.searchsorted(np.array(times_ns, np.int64), close_ns)]
 
 
-def _bought_and_held(series: CandleSeries, opening_atoms: int, taker_fee_ppm: int) -> Integers:
+def bought_and_held(series: CandleSeries, opening_atoms: int, taker_fee_ppm: int) -> Integers:
     """What the whole cash is worth that bought at the first close, with one fee, and never sold."""
     if not len(series):
         return np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""What a backtest on candles takes for granted, in words."""
+"""What backtests on candles and on recorded frames take for granted, in words."""
 
 from openoutcry.assembly.settings import Settings
 
@@ -19,4 +19,22 @@ def assumptions(settings: Settings) -> tuple[str, ...]:
         f"at most {risk.max_weight:.0%} of the equity is invested; shorts are {shorts}",
         f"risk targets a volatility of {risk.target_volatility_per_year:g} a year (1e+06 is no target)",
         f"risk halts at a drawdown of {risk.max_drawdown_bps / 100:g} %",
+    )
+
+
+def replay_assumptions(settings: Settings, shift_ns: int, speed: float, settle_ns: int) -> tuple[str, ...]:
+    """One sentence for each assumption of a backtest over recorded frames."""
+    costs = settings.backtest
+    order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
+    taker_bps, maker_bps = costs.taker_fee_ppm / 100, costs.maker_fee_ppm / 100
+    moved = f"receive times are moved by {shift_ns / 1e6:g} ms: the recorder's clock ran behind the venue's"
+    return (
+        "candles, alerts and the feed's state are those of the live feed over the recorded frames",
+        f"deciding takes no time; an order reaches the venue after {order_ms:g} ms, its answer {report_ms:g}",
+        *((moved,) if shift_ns else ()),
+        "orders meet the recorded book; what they took stays gone until the level is updated",
+        "what rests queues behind what stood there; the recorded market does not react",
+        f"fees are {taker_bps:g} bps for a taker, {maker_bps:g} bps for a maker, of what is received",
+        f"the settings' durations count {speed:g} times in the market's time, as in a replay at that speed",
+        f"orders under way at the end go on for at most {settle_ns / 1e9:g} s against the last book",
     )

@@ -90,9 +90,13 @@ def compare(left: Traded, right: Traded, *, latency_ns: int = 0) -> Comparison:
     for difference in differences:
         effects.update(difference.effects_atoms)
     effects["funding"] = left.funding_atoms - right.funding_atoms
-    effects["valuation"] = sum(
-        _position(right, symbol) * (ticks - marks[symbol]) * instruments[symbol].atoms_per_tick_lot
-        for symbol, ticks in right.marks.items()
+    effects["valuation"] = (
+        right.rounding_atoms
+        - left.rounding_atoms
+        + sum(
+            _position(right, symbol) * (ticks - marks[symbol]) * instruments[symbol].atoms_per_tick_lot
+            for symbol, ticks in right.marks.items()
+        )
     )
     explained = sum(effects.values())
     effects["unexplained"] = right.net_atoms - left.net_atoms - explained
@@ -198,15 +202,23 @@ def _difference(
     else:
         effects["price"] = _price_effect(mine, other) * unit
         effects["size"] = gross - effects["price"]
-    return _told(mine, other, {name: atoms for name, atoms in effects.items() if atoms}, latency_ns)
+    is_estimated = left.is_time_estimated or right.is_time_estimated
+    told = {name: atoms for name, atoms in effects.items() if atoms}
+    return _told(mine, other, told, latency_ns, is_estimated=is_estimated)
 
 
 def _told(
-    mine: TradedOrder, other: TradedOrder, effects: dict[Effect, int], latency_ns: int
+    mine: TradedOrder,
+    other: TradedOrder,
+    effects: dict[Effect, int],
+    latency_ns: int,
+    *,
+    is_estimated: bool,
 ) -> Difference | None:
+    """A latency that is an estimate makes no difference by itself; it says why the price is another."""
     later = _between(mine.latency_ns, other.latency_ns)
     moved = _between(mine.caused_ns, other.caused_ns)
-    is_late = later is not None and abs(later) > latency_ns
+    is_late = later is not None and abs(later) > latency_ns and bool(effects or not is_estimated)
     if not effects and not is_late and not moved and mine.size_lots == other.size_lots:
         return None
     ticks, bps = _dearer(mine, other)
@@ -215,7 +227,8 @@ def _told(
     if mine.size_lots != other.size_lots and "size" not in effects:
         why.append("size")
     if later is not None and is_late:
-        why.append(f"{_lasting(later)} after its cause")
+        about = "about " if is_estimated else ""
+        why.append(f"{about}{_lasting(later)} after its cause")
     return Difference(
         symbol=mine.symbol,
         intent_id=mine.intent_id,
@@ -236,7 +249,7 @@ def _between(mine: int | None, other: int | None) -> int | None:
 
 
 def _lasting(duration_ns: int) -> str:
-    return f"{abs(duration_ns) / NS_PER_S:,g} s {'later' if duration_ns > 0 else 'earlier'}"
+    return f"{abs(duration_ns) / NS_PER_S:,.4g} s {'later' if duration_ns > 0 else 'earlier'}"
 
 
 def _dearer(mine: TradedOrder, other: TradedOrder) -> tuple[float | None, float | None]:

@@ -104,7 +104,7 @@ class TradingFloor:
     # --- the market ---------------------------------------------------------------------------------------
 
     def open(self, symbols: Sequence[str], venue: str, now_ns: TimestampNs) -> None:
-        """Begin: the journal is taken up, risk learns what is held, and which feeds are live."""
+        """Begin: the journal is taken up, risk learns what is held, and that feeds of `symbols` are live."""
         self.now_ns = now_ns
         self._perform(self._execution.restore(now_ns))
         for symbol in symbols:

@@ -35,6 +35,7 @@ class RunJournals(msgspec.Struct, kw_only=True):
     record: RunRecord
     opening_balances: dict[str, int] = {}
     parents: list[ParentPlanned] = []
+    planned_ns: dict[str, int] = {}  # when each was taken on, by the run's own clock
     children: dict[str, OrderState] = {}  # by client order id, as last known
     fills: list[Fill] = []
     done: list[Done] = []
@@ -65,12 +66,13 @@ def read_run(run_dir: Path) -> RunJournals:
 def _read_orders(run: RunJournals) -> None:
     reader = OrderJournalReader(run.paths.orders_db)
     try:
-        for record, _at_ns in records_of(reader.entries()):
+        for record, at_ns in records_of(reader.entries()):
             match record:
                 case BalancesOpened():
                     run.opening_balances = record.balances
                 case ParentPlanned():
                     run.parents.append(record)
+                    run.planned_ns[record.approved.id] = at_ns
                 case ChildIntended():
                     run.children[record.order.client_order_id] = "PENDING"
                 case StateChanged():

@@ -3,7 +3,8 @@
 Whoever is asked about a moment may know the candles up to it, and nothing else. So its answer must not change
 when there are candles behind that moment, when it is asked again or in another order, or when all times are
 moved by 28 years: dates, days of the week and leap years then fall as before, but no table of prices by time
-has an entry. What finds its place in such a table by comparing prices is not caught.
+has an entry. Nor may it open files or sockets meanwhile. What finds its place in a table by comparing prices
+is not caught, nor what compiled code opens by itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
+from openoutcry.backtesting.outside_access import outside_access
 from openoutcry.backtesting.questioning import (
     TOLERANCE,
     Answer,
@@ -109,9 +111,11 @@ def _check(subject: Subject, candles: CandleColumns | None, seed: int) -> Lookah
         )
     candles = candles.part(0, min(len(candles), max(MAX_ROWS, 2 * subject.warmup)))
     rows = _rows_asked(subject.warmup, len(candles))
-    answers = [subject.ask(_shown(subject, candles, row), row) for row in rows]
-    shares = subject.exposures(candles)
-    biases = list(_biased_answers(subject, candles, rows, answers, seed))
+    with outside_access() as reached:
+        answers = [subject.ask(_shown(subject, candles, row), row) for row in rows]
+        shares = subject.exposures(candles)
+    biases = [_bias("outside", None, -1, f"while it is asked it {reached[0]}")] if reached else []
+    biases += _biased_answers(subject, candles, rows, answers, seed)
     if shares is not None and not any(bias.kind == "failure" for bias in biases):
         biases += _biased_exposures(subject, candles, shares, dict(zip(rows, answers, strict=True)))
     ends = list(_parameter_ends(subject))
@@ -134,9 +138,9 @@ def _rows_asked(warmup: int, count: int) -> list[int]:
     return sorted({*range(warmup - 1, first), *spread})
 
 
-def _shown(subject: Subject, candles: CandleColumns, row: int, moved_ns: int = 0) -> CandleColumns:
+def _shown(subject: Subject, candles: CandleColumns, row: int) -> CandleColumns:
     """The warm-up up to a row, in memory that holds nothing else."""
-    return _copied(candles.part(row + 1 - subject.warmup, row + 1), moved_ns)
+    return _copied(candles.part(row + 1 - subject.warmup, row + 1))
 
 
 def _copied(candles: CandleColumns, moved_ns: int = 0) -> CandleColumns:
@@ -172,9 +176,10 @@ def _biased_answers(
         if not answer.agrees(view):
             told = f"it says {answer}, and {view} where later candles lie behind those that it is shown"
             yield _bias("lookahead", candles, row, told)
-            break
+            return
+    whole = _copied(candles, MOVED_NS)  # with what lies behind: nobody who keeps answers by time knows these
     for row, answer in zip(rows, answers, strict=True):
-        moved = subject.ask(_shown(subject, candles, row, MOVED_NS), row)
+        moved = subject.ask(whole.part(row + 1 - subject.warmup, row + 1), row)
         if not answer.agrees(moved):
             told = f"it says {answer}, and {moved} about the same candles 28 years earlier"
             yield _bias("outside", candles, row, told)

@@ -67,7 +67,9 @@ class BacktestResult:
     `funding_atoms` is what was paid; below 0 it was received. `counts` are intents, refusals, orders,
     rejects, cancels and such by name; `refusals` by check.
     `assumptions` says in words what the simulation assumed, for the report. `halt_reason` is why risk ended
-    trading before the data ended, or empty. `wall_s` does not belong to the result's bytes.
+    trading before the data ended, or empty. `unfilled` says by intent's id why it did not trade, where the
+    backtest kept it: over recorded frames. `replay_speed` is that of the replay whose durations the settings
+    have, 0 where no frames were replayed. `wall_s` does not belong to the result's bytes.
     """
 
     run_id: str
@@ -88,6 +90,8 @@ class BacktestResult:
     refusals: Mapping[str, int] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     halt_reason: str = ""
+    unfilled: Mapping[str, str] = field(default_factory=dict)
+    replay_speed: float = 0.0
     wall_s: float = 0.0
 
     @property

@@ -40,6 +40,8 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     refusals: dict[str, int]
     assumptions: tuple[str, ...]
     halt_reason: str
+    unfilled: dict[str, str] = {}
+    replay_speed: float = 0.0
 
 
 def write_result(folder: Path, result: BacktestResult) -> None:

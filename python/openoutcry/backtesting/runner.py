@@ -29,6 +29,7 @@ def run_candles(
     dataset: DatasetRecord | None = None,
     funding: Funding | None = None,
     plugins: Plugins | None = None,
+    parameters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     asks_each_candle: bool = False,
 ) -> BacktestResult:
@@ -36,7 +37,7 @@ def run_candles(
 
     A strategy with `exposures` is asked only at the candles where the desk acts, unless `asks_each_candle`;
     the result is the same. `plugins` may veto orders, as live. `funding` is paid on what is held, by the
-    benchmark never.
+    benchmark never. `parameters` are those that the strategy was made with, if not its fields.
 
     Raises:
         MissingDataError: there are no candles.
@@ -45,7 +46,7 @@ def run_candles(
     """
     began_s = time.perf_counter()
     _check(series, strategy)
-    parameters = parameters_of(strategy)
+    parameters = parameters_of(strategy) if parameters is None else parameters
     data = [dataset and dataset.sha256, series.instrument.symbol, *series.open_ns[[0, -1]].tolist()]
     rates = b"" if funding is None else funding.times_ns.tobytes() + funding.rates.tobytes()
     run_id = run_id_of([config_hash(settings), strategy.name, parameters, data, rates])

@@ -8,11 +8,12 @@ import msgspec
 
 from openoutcry.backtesting.equity import market_time_ns
 from openoutcry.backtesting.journals import RunJournals
+from openoutcry.backtesting.replay_clock import ReplayClock
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.summary import curves_of
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import Fill
+from openoutcry.domain.orders import Done, Fill, Refused
 from openoutcry.domain.units import Side
 
 _CANDLE: Final = re.compile(r"candle:.+:(\d+)")
@@ -55,7 +56,9 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
     Amounts are atoms of `quote`. `marks` value what is held at the end, in ticks by symbol. `funding_atoms`
     was paid. `unfilled` says by intent's id why it did not trade: a check that refused it, or how its
-    order ended. `notes` are what is known of refusals without their intents.
+    order ended. `notes` are what is known of refusals without their intents. `rounding_atoms` is what the
+    profit has beyond the orders because fees in the base asset are rounded together there, and one by one
+    here. `is_time_estimated`: when its orders traded was told from a replay's pace.
     """
 
     name: str
@@ -68,10 +71,12 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
     net_atoms: int
     funding_atoms: int = 0
     notes: tuple[str, ...] = ()
+    rounding_atoms: int = 0
+    is_time_estimated: bool = False
 
 
 def traded_in_backtest(result: BacktestResult) -> Traded:
-    """A backtest's orders. Refusals are kept with it as counts by check, not by intent.
+    """A backtest's orders. Over candles, refusals are kept as counts by check, not by intent.
 
     Raises:
         InvalidInputError: its symbols have several quote assets.
@@ -86,11 +91,12 @@ def traded_in_backtest(result: BacktestResult) -> Traded:
         quote=_quote(result.run_id, result.instruments),
         instruments=dict(result.instruments),
         orders=_orders(((fill, fill.at_ns) for fill in result.fills), result.instruments, marks, {}),
-        unfilled={},
+        unfilled=dict(result.unfilled),
         marks=marks,
         net_atoms=result.net_atoms,
         funding_atoms=result.funding_atoms,
         notes=refused,
+        rounding_atoms=_rounding(result.fills, result.instruments, marks),
     )
 
 
@@ -112,13 +118,11 @@ def traded_in_run(run: RunJournals) -> Traded:
     marks |= {
         candle.symbol: int(candle.close_ticks) for candle in run.candles if candle.symbol in instruments
     }
-    timed = ((fill, _market_ns(run, fill)) for fill in run.fills)
+    clock = ReplayClock.of_run(run)
+    timed = ((fill, _market_ns(run, fill, clock)) for fill in run.fills)
     orders = _orders(timed, instruments, marks, caused)
-    ends = {done.parent_id.removesuffix(_APPROVED): f"ordered, ended as {done.reason}" for done in run.done}
-    refused = {
-        each.intent_id: f"refused by {each.check}: limit {each.limit}, value {each.value}"
-        for each in run.refusals
-    }
+    ends = {intent_of(done.parent_id): end_text(done) for done in run.done}
+    refused = {each.intent_id: refusal_text(each) for each in run.refusals}
     return Traded(
         name=record.run_id,
         mode=record.mode,
@@ -128,13 +132,32 @@ def traded_in_run(run: RunJournals) -> Traded:
         unfilled={intent: why for intent, why in {**refused, **ends}.items() if intent not in orders},
         marks=marks,
         net_atoms=sum(curve.net_atoms for curve in curves.values()),
+        rounding_atoms=_rounding(run.fills, instruments, marks),
+        is_time_estimated=clock is not None,
     )
 
 
-def _market_ns(run: RunJournals, fill: Fill) -> int | None:
-    """When a fill was in the market's time; None if the venue stamped it with another clock."""
+def intent_of(parent_id: str) -> str:
+    """The intent whose approval an order is."""
+    return parent_id.removesuffix(_APPROVED)
+
+
+def refusal_text(refused: Refused) -> str:
+    """Why an intent was not allowed."""
+    return f"refused by {refused.check}: limit {refused.limit}, value {refused.value}"
+
+
+def end_text(done: Done) -> str:
+    """How an order ended that did not trade."""
+    return f"ordered, ended as {done.reason}"
+
+
+def _market_ns(run: RunJournals, fill: Fill, clock: ReplayClock | None) -> int | None:
+    """When a fill was in the market's time; None if the venue stamped it with a clock that is not known."""
     at_ns = market_time_ns(fill, [*run.candles[:1], *run.candles[-1:]], -1)
-    return at_ns if at_ns >= 0 else None
+    if at_ns >= 0:
+        return at_ns
+    return None if clock is None else clock.market_time_ns(fill.at_ns)
 
 
 def _orders(
@@ -146,7 +169,7 @@ def _orders(
     """Sum up the fills of each intent."""
     orders: dict[str, TradedOrder] = {}
     for fill, at_ns in fills:
-        intent_id = fill.parent_id.removesuffix(_APPROVED)
+        intent_id = intent_of(fill.parent_id)
         found = _CANDLE.search(intent_id)
         named_ns = int(found[1]) if found else None
         piece = TradedOrder(
@@ -184,6 +207,23 @@ def _fee(fill: Fill, instrument: Instrument, mark_ticks: int) -> int:
         value = fill.fee_atoms * mark_ticks * instrument.atoms_per_tick_lot
         return value // instrument.base_atoms_per_lot
     return 0
+
+
+def _rounding(fills: Iterable[Fill], instruments: Mapping[str, Instrument], marks: Mapping[str, int]) -> int:
+    """Fees in base assets valued fill by fill (down), less their sum valued at once (up): 0 or below."""
+    one_by_one, together = 0, dict.fromkeys(instruments, 0)
+    for fill in fills:
+        instrument = instruments[fill.symbol]
+        if fill.fee_asset == instrument.base != instrument.quote:
+            one_by_one += _fee(fill, instrument, marks[fill.symbol])
+            together[fill.symbol] += fill.fee_atoms
+    at_once = 0
+    for symbol, fee_atoms in together.items():
+        if fee_atoms:
+            instrument = instruments[symbol]
+            value = fee_atoms * marks[symbol] * instrument.atoms_per_tick_lot
+            at_once += -(-value // instrument.base_atoms_per_lot)
+    return one_by_one - at_once
 
 
 def _quote(name: str, instruments: Mapping[str, Instrument]) -> str:

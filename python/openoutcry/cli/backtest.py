@@ -11,13 +11,10 @@ from openoutcry.cli.options import json_option, state_dir_option
 @click.command()
 @click.argument("strategy")
 @click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    required=True,
-    multiple=True,
-    metavar="DATA",
-    help="Candles or market events: a file, a folder, or venue:symbol:kind; events of several, each once.",
-)
+    "--data", type=click.Path(path_type=Path), required=True, multiple=True, metavar="DATA",
+    help="Candles, market events or a recording of frames: a file, a folder, or venue:symbol:kind of the "
+    "catalogue; of events several, each with its own --data.",
+)  # fmt: skip
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")
@@ -26,6 +23,13 @@ from openoutcry.cli.options import json_option, state_dir_option
 @click.option("--half-spread-bps", metavar="BPS", help="What a taker pays beyond the price  [default: 0].")
 @click.option("--funding", type=click.Path(path_type=Path), metavar="FILE", help="Of a contract.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="The settings.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True),
+    help="Of recordings: the settings' durations are those of a replay so fast  [default: 1].",
+)  # fmt: skip
+@click.option(
+    "--duration", type=click.IntRange(min=1), metavar="SECONDS", help="Of recordings  [default: all]."
+)
 @click.option("--seed", type=click.IntRange(min=0), help="Of everything random  [default: 0].")
 @state_dir_option
 @json_option
@@ -35,7 +39,9 @@ def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     Over candles orders get the worst price that the candle allows; over market events (books, orders, quotes)
     the simulator matches them, with queues, latencies and partial fills, and makers like market_maker quote.
 
-    Without --config the strategy is judged alone: the whole cash may be invested and risk hardly limits it.
+    Over candles and without --config the strategy is judged alone: the whole cash may be invested and risk
+    hardly limits it. Over a recording the settings are those of `run --paper` and `demo`, with the live feed,
+    the classifiers and the local exchange's venue, and the same orders follow but for the latency.
     The result is kept in the state folder with its report; `report` and `compare` take its id.
     """
     from openoutcry.backtesting.saved_runs import keep  # noqa: PLC0415  --help needs none of it

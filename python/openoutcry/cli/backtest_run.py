@@ -2,34 +2,44 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 
 from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER_BPS, backtest_defaults
+from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
+from openoutcry.backtesting.recorded_frames import is_replayable
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.backtesting.runner import run_candles
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import NS_PER_MS, NS_PER_US, TimestampNs, atoms_from_text, parse_decimal
+from openoutcry.domain.units import (
+    NS_PER_MS,
+    NS_PER_S,
+    NS_PER_US,
+    TimestampNs,
+    atoms_from_text,
+    parse_decimal,
+)
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
-CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
+CANDLE_SUFFIX: Final = ".parquet"
 
 if TYPE_CHECKING:
     from openoutcry.backtesting.history.datasets import EventsDataset
 
+Candles = tuple[CandleSeries, DatasetRecord]
 Tell = Callable[[int, int], None]
 
 
@@ -48,7 +58,18 @@ class Request:
     half_spread_bps: str | None = None
     funding: Path | None = None
     config: Path | None = None
+    speed: float | None = None
+    duration: int | None = None
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The strategy that was asked for, what finds it again, and all of its parameters."""
+
+    strategy: Strategy
+    found_at: str
+    parameters: Mapping[str, Any]
 
 
 def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
@@ -60,69 +81,47 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     found = located(request.strategy, plugins)
-    strategy = found.create(typed_parameters(request.params))
-    events = events_at(request.data)
-    if events is not None and events.kind != "trades":
-        return _run_events(events, request, strategy, found.text, plugins, shows_progress=shows_progress)
+    given = typed_parameters(request.params)
+    chosen = Chosen(found.create(given), found.text, found.filled(given))
+    needs = chosen.strategy.needs
+    if not (needs.book or needs.features or request.others) and is_replayable(request.data):
+        return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
+    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
+    data = history_at(request.data)
+    if not isinstance(data, tuple) and data.kind != "trades":
+        return _run_events(data, request, chosen, plugins, shows_progress=shows_progress)
     if request.others:
         raise InvalidInputError("several --data go together as market events alone; give one, or events")
-    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
+    loaded = data if isinstance(data, tuple) else _candles_of(data, request)
     series, dataset = span_of(*loaded, request)
-    settings = settings_of(request, series.instrument, strategy, found.text)
+    settings = settings_of(request, series.instrument, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = load_funding(request.funding) if request.funding is not None else None
-    with _progress(is_shown=shows_progress and sys.stderr.isatty()) as tell:
+    with _progress("candles", is_shown=shows_progress) as tell:
         return run_candles(
-            series, strategy, settings, dataset=dataset, funding=funding, plugins=plugins, progress=tell
+            series,
+            chosen.strategy,
+            settings,
+            dataset=dataset,
+            funding=funding,
+            plugins=plugins,
+            parameters=chosen.parameters,
+            progress=tell,
         )
 
 
-def events_at(place: Path) -> "EventsDataset | None":
-    """The market events that a path or a reference of the catalogue names; None if it names candles.
+def history_at(place: Path) -> "Candles | EventsDataset":
+    """The candles or the market events in a file or folder, or of a reference of the catalogue.
 
     Raises:
         OpenOutcryError: the data cannot be used.
     """
-    if place.suffix in CANDLE_SUFFIXES and place.is_file():
-        return None  # most backtests: the importers of events need not be loaded
-    from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
+    if place.suffix == CANDLE_SUFFIX and place.is_file():
+        return load_candles(place)  # most backtests: the importers of events need not be loaded
+    from openoutcry.backtesting.history.datasets import CandlesDataset, load_any  # noqa: PLC0415
 
     found = load_any(str(place))
-    return found if isinstance(found, EventsDataset) else None
-
-
-def _run_events(
-    events: "EventsDataset",
-    request: Request,
-    strategy: Strategy,
-    found_at: str,
-    plugins: Plugins,
-    *,
-    shows_progress: bool,
-) -> BacktestResult:
-    from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
-
-    for given, option in ((request.start, "--from"), (request.half_spread_bps, "--half-spread-bps")):
-        if given is not None:
-            raise InvalidInputError(
-                f"{option} cannot be used with market events: their book needs all that came before, and has "
-                "its own spread; leave it out"
-            )
-    datasets = [events]
-    for place in request.others:
-        other = events_at(place)
-        if other is None:
-            raise InvalidInputError(
-                f"{place} holds candles; several --data go together as market events alone"
-            )
-        datasets.append(other)
-    if request.end is not None:
-        datasets = [ending_at(each, _time(request.end)) for each in datasets]
-    settings = settings_of(request, events.instrument, strategy, found_at)
-    plugins.require(settings.plugins)
-    funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
-    with _progress(is_shown=shows_progress and sys.stderr.isatty(), what="events") as tell:
-        return run_events(datasets, strategy, settings, funding=funding, plugins=plugins, progress=tell)
+    return (found.series, found.record) if isinstance(found, CandlesDataset) else found
 
 
 def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
@@ -134,31 +133,108 @@ def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries
     return series, msgspec.structs.replace(events.record, rows=len(series))
 
 
-def settings_of(request: Request, instrument: Instrument, strategy: Strategy, found_at: str) -> Settings:
-    """The file's settings, or those of a backtest without one; what was typed goes above both.
+def _run_events(
+    events: "EventsDataset", request: Request, chosen: Chosen, plugins: Plugins, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
 
-    `found_at` is what finds the strategy again.
-    """
+    _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
+    datasets = [events]
+    for place in request.others:
+        other = history_at(place)
+        if isinstance(other, tuple):
+            raise InvalidInputError(
+                f"{place} holds candles; several --data go together as market events alone"
+            )
+        datasets.append(other)
+    if request.end is not None:
+        datasets = [ending_at(each, _time(request.end)) for each in datasets]
+    settings = settings_of(request, events.instrument, chosen.found_at, chosen.parameters)
+    plugins.require(settings.plugins)
+    funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
+    with _progress("events", is_shown=shows_progress) as tell:
+        return run_events(
+            datasets, chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
+        )
+
+
+def _run_recording(
+    request: Request, chosen: Chosen, plugins: Plugins, *, shows_progress: bool
+) -> BacktestResult:
+    from openoutcry.backtesting.recorded_frames import survey  # noqa: PLC0415  loads the feed and the venue
+    from openoutcry.backtesting.replay_run import run_recording  # noqa: PLC0415  as above
+
+    _refuse(
+        request,
+        {"start": "--from", "end": "--to", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
+        "a recording",
+    )
+    data = survey(
+        request.data,
+        load_settings(request.config).symbols[0],
+        duration_ns=None if request.duration is None else request.duration * NS_PER_S,
+    )
+    speed = request.speed or 1.0
+    settings = replay_settings_of(request, data.instrument, chosen, speed)
+    plugins.require(settings.plugins)
+    with _progress("frames", is_shown=shows_progress) as tell:
+        return run_recording(data, chosen.strategy, settings, speed=speed, plugins=plugins, progress=tell)
+
+
+def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+    given = [option for name, option in options.items() if getattr(request, name) is not None]
+    if given:
+        raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")
+
+
+def replay_settings_of(request: Request, instrument: Instrument, chosen: Chosen, speed: float) -> Settings:
+    """The settings with which `run --paper --speed` would trade it, and what was typed above them."""
+    above: dict[str, object] = {
+        "mode": "backtest",
+        "symbols": [instrument.symbol],
+        **replay_overrides(speed),
+        **_costs_of(request, instrument),
+    }
+    return _named(load_settings(request.config, above), chosen.found_at, chosen.parameters)
+
+
+def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
+    """What was typed of cash, fees and the seed; the rest of them where no file says it."""
+    costs: dict[str, object] = {}
     taker_ppm, maker_ppm = DEFAULT_FEES_PPM[instrument.kind]
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
-    cash_atoms = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+    if request.config is None or request.cash is not None:
+        costs["backtest.cash_atoms"] = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+    if request.config is None or request.fee_bps is not None:
+        costs |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
+    if request.seed is not None:
+        costs["seed"] = request.seed
+    return costs
+
+
+def _named(settings: Settings, found_at: str, parameters: Mapping[str, Any]) -> Settings:
+    named = msgspec.structs.replace(settings.strategy, name=found_at, parameters=dict(parameters))
+    return msgspec.structs.replace(settings, strategy=named)
+
+
+def settings_of(
+    request: Request, instrument: Instrument, found_at: str, parameters: Mapping[str, Any]
+) -> Settings:
+    """The file's settings, or those of a backtest without one; what was typed goes above both.
+
+    `found_at` is what finds the strategy again, `parameters` are all of its.
+    """
+    costs = _costs_of(request, instrument)
     above: dict[str, object] = {"mode": "backtest", "symbols": [instrument.symbol]}
     if request.config is None:
+        cash_atoms, taker_ppm = costs["backtest.cash_atoms"], costs["backtest.taker_fee_ppm"]
+        assert isinstance(cash_atoms, int)
+        assert isinstance(taker_ppm, int)
         above = backtest_defaults(instrument, cash_atoms, taker_ppm)
-    if request.config is None or request.cash is not None:
-        above["backtest.cash_atoms"] = cash_atoms
-    if request.config is None or request.fee_bps is not None:
-        above |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
     if request.half_spread_bps is not None:
         above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
-    if request.seed is not None:
-        above["seed"] = request.seed
-    settings = load_settings(request.config, above)
-    named = msgspec.structs.replace(
-        settings.strategy, name=found_at, parameters=dict(parameters_of(strategy))
-    )
-    return msgspec.structs.replace(settings, strategy=named)
+    return _named(load_settings(request.config, {**above, **costs}), found_at, parameters)
 
 
 def _fees(text: str) -> tuple[int, int]:
@@ -207,9 +283,9 @@ def _moment(at_ns: int) -> str:
 
 
 @contextlib.contextmanager
-def _progress(*, is_shown: bool, what: str = "candles") -> Iterator[Tell | None]:
+def _progress(what: str, *, is_shown: bool) -> Iterator[Tell | None]:
     """A bar on stderr while this lasts."""
-    if not is_shown:
+    if not (is_shown and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console  # noqa: PLC0415  slow to import

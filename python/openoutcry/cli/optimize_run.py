@@ -46,7 +46,7 @@ def market_of(options: Mapping[str, Any]) -> Market:
     plugins.load_installed()
     found = located(asked.strategy, plugins)
     series, dataset = backtest_run.span_of(*load_candles(asked.data), asked)
-    settings = backtest_run.settings_of(asked, series.instrument, found.create(), found.text)
+    settings = backtest_run.settings_of(asked, series.instrument, found.text, found.filled({}))
     plugins.require(settings.plugins)
     funding = load_funding(options["funding"]) if options["funding"] is not None else None
     return Market(series, dataset, settings, funding)

@@ -45,12 +45,18 @@ class Session:
     _lock: WriterLock | None = None
 
     def __init__(
-        self, settings: Settings, *, data_source: str, data_hash: str, is_alone: bool = False
+        self,
+        settings: Settings,
+        *,
+        data_source: str,
+        data_hash: str,
+        replay_speed: float = 0.0,
+        is_alone: bool = False,
     ) -> None:
         """`is_alone` keeps a second such run off the same state folder: two must not trade one account."""
         self.settings = _with_monitoring_port(settings)
         self.paths: RunPaths
-        self._facts = (data_source, data_hash)
+        self._facts = (data_source, data_hash, replay_speed)
         self._system: TradingSystem
         self._monitoring: tuple[str, int] = ("", 0)
         self._is_stopped = False
@@ -121,7 +127,7 @@ class Session:
         end_record(self.paths, ended_ns=time.time_ns(), outcome=outcome, summary=summary)
 
     def _write_record(self, rules: Mapping[str, Instrument], monitoring_url: str = "") -> None:
-        data_source, data_hash = self._facts
+        data_source, data_hash, replay_speed = self._facts
         record = RunRecord(
             run_id=self.paths.run_id,
             pid=os.getpid(),
@@ -131,6 +137,7 @@ class Session:
             config_hash=config_hash(self.settings),
             data_source=data_source,
             data_hash=data_hash,
+            replay_speed=replay_speed,
             seed=self.settings.seed,
             monitoring_url=monitoring_url,
             versions=versions(),

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from openoutcry.assembly.paths import halt_latch
+from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, check_orders_go, load_settings
 from openoutcry.backtesting.report.run import write_report
 from openoutcry.backtesting.summary import headline, summarise
@@ -19,14 +20,7 @@ from openoutcry.cli.local_venue import LocalVenue, exchange_arguments
 from openoutcry.cli.options import table
 from openoutcry.cli.progress import Progress
 from openoutcry.cli.session import Session, state_path
-from openoutcry.domain.units import NS_PER_MS, NS_PER_S
 
-UNPACED_SPEED: Final = 200.0  # what "as fast as it goes" comes to, for the horizons of orders
-HORIZON_NS: Final = 30 * NS_PER_S  # of the market's time, over which an order is sliced
-SLICE_INTERVAL_NS: Final = 6 * NS_PER_S
-MIN_HORIZON_NS: Final = 500 * NS_PER_MS
-MIN_SLICE_INTERVAL_NS: Final = 100 * NS_PER_MS
-REPLAY_ORDERS_MAX: Final = 200  # a replay's minute is shorter than a minute
 REPRODUCIBLE: Final = (
     "the same data and seed close the same candles and cast the same votes and signals; "
     "fills may move, because orders meet the replay at the machine's own pace"
@@ -69,6 +63,7 @@ def trade(options: RunOptions) -> dict[str, Any]:
             settings,
             data_source=data_source,
             data_hash="" if venue is None else venue.data_hash,
+            replay_speed=0.0 if venue is None else options.speed,
             is_alone=venue is None,
         )
         with session:
@@ -114,14 +109,11 @@ def _replay_venue(
 
 def _replayed(options: RunOptions, venue: LocalVenue) -> Settings:
     """Settings for a replay: horizons shrink with its speed, so that orders take as long of its time."""
-    pace = options.speed or UNPACED_SPEED
     overrides = {
         "seed": options.seed,
         **state_path(options.state_dir),
         **venue.overrides,
-        "strategy.intents.horizon_ns": max(int(HORIZON_NS / pace), MIN_HORIZON_NS),
-        "execution.slice_interval_ns": max(int(SLICE_INTERVAL_NS / pace), MIN_SLICE_INTERVAL_NS),
-        "risk.max_orders": REPLAY_ORDERS_MAX,
+        **replay_overrides(options.speed),
     }
     return load_settings(options.config, overrides)
 

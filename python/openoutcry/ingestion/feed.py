@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from array import array
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
@@ -202,10 +203,13 @@ class LiveFeed:
             )
 
     async def _join_snapshot(self, source: MarketDataSource) -> bool:
-        if not self._book_waits():
+        if not self.needs_snapshot:
             return True
-        body = await source.depth_snapshot(self.settings.symbol)
-        if not self._book_waits():  # the connection was lost meanwhile
+        return self.join_snapshot(await source.depth_snapshot(self.settings.symbol))
+
+    def join_snapshot(self, body: bytes) -> bool:
+        """Join the book with a REST depth reply; False if it is too old or cannot be read: fetch another."""
+        if not self.needs_snapshot:  # the connection was lost meanwhile
             return True
         try:
             is_joined = self._feed.apply_snapshot(body, self._clock.wall_ns())
@@ -218,15 +222,12 @@ class LiveFeed:
         self._update_state()
         return is_joined
 
-    def _book_waits(self) -> bool:
-        return self._feed.needs_snapshot
-
     async def _fill_tape(self, source: MarketDataSource) -> bool:
         while (missing := self._feed.missing_trades) is not None:
             first_id, last_id = missing
             count = last_id - first_id + 1
             if count > self.settings.max_backfill_trades:
-                self._restart_tape(count)
+                self.restart_tape()
                 return True
             body = await source.historical_trades(self.settings.symbol, first_id, min(count, TRADES_PER_PAGE))
             try:
@@ -241,11 +242,13 @@ class LiveFeed:
                 return False  # the venue's history is behind its stream
         return True
 
-    def _restart_tape(self, missing: int) -> None:
+    def restart_tape(self) -> None:
+        """Give the missing trades up: the candles that they belong to are never told."""
+        first_id, last_id = self._feed.missing_trades or (1, 0)
         log.warning(
-            "%s: %d trades are missing, too many to fetch; the tape starts anew",
+            "%s: %d trades are missing that cannot be fetched; the tape starts anew",
             self.settings.symbol,
-            missing,
+            last_id - first_id + 1,
         )
         self.counters.tape_restarts += 1
         self._earlier_frames.update(self._feed.counts)
@@ -349,6 +352,23 @@ class LiveFeed:
     def last_trade_id(self) -> int:
         """Id of the last trade on the tape."""
         return self._feed.last_trade_id
+
+    @property
+    def needs_snapshot(self) -> bool:
+        """The book waits for a snapshot."""
+        return self._feed.needs_snapshot
+
+    @property
+    def misses_trades(self) -> bool:
+        """The tape waits for trades that did not come."""
+        return self._feed.missing_trades is not None
+
+    def features(self) -> dict[str, float]:
+        """All features of the core by name, as of the newest event; what is not known is NaN."""
+        names = self._feed.feature_names()
+        values = array("d", bytes(8 * len(names)))
+        self._feed.feature_vector(values)
+        return dict(zip(names, values.tolist(), strict=True))
 
     def snapshot(self) -> dict[str, object]:
         """The feed for a live screen: plain values only. Prices are in ticks, sizes in lots."""

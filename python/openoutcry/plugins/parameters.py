@@ -71,8 +71,13 @@ def parameters_of(factory: Callable[..., Any]) -> tuple[Parameter, ...]:
         )
     described = msgspec.inspect.type_info(factory)
     assert isinstance(described, msgspec.inspect.StructType)
-    defaults = {field.name: field.default for field in msgspec.structs.fields(factory)}
+    defaults = {field.name: _default(field) for field in msgspec.structs.fields(factory)}
     return tuple(_parameter(field.name, field.type, defaults[field.name]) for field in described.fields)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    made = field.default_factory  # of what can be changed, as a list
+    return field.default if made is msgspec.NODEFAULT else made()
 
 
 def _of_argument(argument: inspect.Parameter) -> Parameter:
@@ -92,6 +97,10 @@ def _parameter(name: str, kind: msgspec.inspect.Type, default: Any) -> Parameter
         return Parameter(name, "bool", default, choices=(False, True))
     if isinstance(kind, msgspec.inspect.LiteralType):
         return Parameter(name, "choice", default, choices=kind.values)
+    if isinstance(kind, msgspec.inspect.UnionType) and any(
+        isinstance(each, msgspec.inspect.StrType) for each in kind.types
+    ):
+        return Parameter(name, "str", default)  # text is one way to give it
     return Parameter(name, type(kind).__name__.removesuffix("Type").lower(), default)
 
 

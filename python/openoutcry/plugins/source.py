@@ -1,5 +1,6 @@
 """Finds a class where it is written: `file.py`, `file.py:Class` or `package.module:Class`."""
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -8,6 +9,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -69,9 +71,9 @@ def _is_written_in(module: ModuleType, value: Any, product: type | tuple[type, .
 
 
 def _module(name: str) -> ModuleType:
-    _search_in(Path.cwd())
     try:
-        return importlib.import_module(name)
+        with _searched_too(Path.cwd()):
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         raise InvalidInputError(
             f"module {name!r} cannot be imported ({type(error).__name__}: {error}); give "
@@ -105,10 +107,10 @@ def _file(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    _search_in(path.parent)
     sys.modules[name] = module  # annotations are looked up there
     try:
-        spec.loader.exec_module(module)
+        with _searched_too(path.parent):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InvalidInputError(
@@ -124,6 +126,11 @@ def _line_in(path: Path, error: BaseException) -> str:
     return f" (line {lines[-1]})" if lines else ""
 
 
-def _search_in(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+@contextlib.contextmanager
+def _searched_too(folder: Path) -> Iterator[None]:
+    sys.path.append(str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the file may have changed the path itself
+            sys.path.remove(str(folder))

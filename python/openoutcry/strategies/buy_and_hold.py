@@ -14,7 +14,10 @@ from openoutcry.strategies.strategy import (
 
 
 class BuyAndHold(Strategy, frozen=True):
-    """Buys once and holds."""
+    """Buys once and holds.
+
+    It fails where the market falls, and takes every drawdown in full.
+    """
 
     warmup: Candles = 1
     share: Share = 1.0

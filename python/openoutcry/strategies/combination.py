@@ -143,6 +143,14 @@ class Combination(Strategy, frozen=True, kw_only=True):
         return np.where(enough, np.clip(mean, -1.0, 1.0), np.nan)
 
 
+class Member(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A member in settings: `{name = "sma-cross", weight = 2.0, parameters = {fast = 10}}`."""
+
+    name: str
+    weight: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
+    parameters: dict[str, Any] = {}
+
+
 Create = Callable[[str, Mapping[str, Any]], Strategy]
 
 
@@ -150,14 +158,14 @@ def combination_factory(create: Create) -> Callable[..., Combination]:
     """A factory of combinations whose members `create` makes by their names and parameters."""
 
     def combination(
-        members: str = "sma-cross + breakout",
+        members: str | list[dict[str, Any]] = "sma-cross + breakout",
         weighting: Weighting = "static",
         conflict: Conflict = "net",
         quorum: Quorum = 1,
         judged: Candles = 200,
     ) -> Combination:
-        """Members as `2 * sma_cross(fast=10, warmup=50) + breakout`."""
-        terms = parse_members(members)
+        """Members as `2 * sma_cross(fast=10, warmup=50) + breakout`, or as tables: see `Member`."""
+        terms = parse_members(members) if isinstance(members, str) else _of_tables(members)
         made = tuple(create(name, parameters) for _, name, parameters in terms)
         longest = max(member.warmup for member in made)
         return Combination(
@@ -194,6 +202,19 @@ def parse_members(text: str) -> list[tuple[float, str, dict[str, Any]]]:
         pairs = [pair for pair in (match["parameters"] or "").split(",") if pair.strip()]
         terms.append((_number(match["weight"] or "1"), match["name"], dict(map(_parameter, pairs))))
     return terms
+
+
+def _of_tables(members: object) -> list[tuple[float, str, dict[str, Any]]]:
+    try:
+        tables = msgspec.convert(members, list[Member])
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(
+            f'members cannot be used: {error}; write [{{name = "sma-cross", weight = 2.0, '
+            "parameters = {fast = 10}}]"
+        ) from None
+    if not tables:
+        raise InvalidInputError("a combination has members; write at least one")
+    return [(table.weight, table.name, table.parameters) for table in tables]
 
 
 def _parameter(pair: str) -> tuple[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import NODEFAULT
+
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.plugins.loader import Plugins
 from openoutcry.plugins.parameters import Parameter, parameters_of
@@ -24,6 +26,11 @@ class Located(NamedTuple):
     def parameters(self) -> tuple[Parameter, ...]:
         """Its parameters, with types and ranges."""
         return parameters_of(self.registry.factory(self.name))
+
+    def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters: those given, and the others at their defaults."""
+        defaults = {each.name: each.default for each in self.parameters if each.default is not NODEFAULT}
+        return {**defaults, **given}
 
     def create(self, parameters: Mapping[str, Any] | None = None) -> Strategy:
         """Make it. Raises InvalidInputError if it does not take the parameters."""

@@ -4,7 +4,10 @@ from openoutcry.strategies.strategy import Exposure, FewCandles, ManyCandles, Ma
 
 
 class MovingAverageCross(Strategy, frozen=True):
-    """Long while the average of the last `fast` closes is above that of all `warmup` closes."""
+    """Long while the mean of the last `fast` closes is above that of all `warmup`, unless a fall is expected.
+
+    It fails in a market without a trend, and where the classifiers' fears come true too seldom.
+    """
 
     needs: ClassVar[Needs] = Needs(opinions=True)
     fast: FewCandles = 4

@@ -7,8 +7,8 @@ use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
 use openoutcry_engine::simulation::{
-    OrderRequest, OwnOrder, Quote, Quotes, Refusal, Report, Simulation, SimulationError, Step,
-    Wake, Watch, reason,
+    AccountError, OrderRequest, OwnOrder, Quote, Quotes, Refusal, Report, Simulation,
+    SimulationError, Step, Wake, Watch, reason,
 };
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
 use pyo3::prelude::*;
@@ -361,12 +361,12 @@ impl Simulator {
 
     /// `(cash_atoms, fees_atoms, position_lots, fills)`.
     fn account(&self, instrument: usize) -> Result<(i128, i128, i64, u64), Error> {
-        let account = self.simulation.account(instrument)?;
+        let totals = self.simulation.account(instrument)?.totals();
         Ok((
-            account.cash_atoms(),
-            account.fees_atoms(),
-            account.position_lots(),
-            account.fills(),
+            totals.cash_atoms,
+            totals.fees_atoms - totals.rebates_atoms,
+            totals.position_lots,
+            totals.fills,
         ))
     }
 
@@ -578,12 +578,13 @@ impl From<SimulationError> for Error {
         let message = error.to_string();
         match error {
             SimulationError::Order(_) | SimulationError::NotOpen(_) => Self::Order(message),
-            SimulationError::Overflow
+            SimulationError::Account(AccountError::Overflow(_))
             | SimulationError::FillsNotTaken
             | SimulationError::Candle(_)
             | SimulationError::Begun(_)
             | SimulationError::NotBegun => Self::Core(message),
             SimulationError::Setting { .. }
+            | SimulationError::Account(_)
             | SimulationError::NoInstrument(_)
             | SimulationError::CandleRule(_) => Self::Value(message),
         }

@@ -40,7 +40,7 @@ fn rows() -> Vec<Row> {
             rows.push([now_ns, now_ns + FEED_LATENCY_NS, kind, price, size, 0]);
         };
         let draw = random.below(64);
-        let (price, size) = match best {
+        let (price, lots) = match best {
             Some(best) if draw < 4 => {
                 let traded = (best.size.0 / 4).max(1);
                 put(2, side.opposite(), best.price.0, traded);
@@ -69,9 +69,12 @@ fn rows() -> Vec<Row> {
                 )
             }
         };
-        put(1, side, price, size);
-        let (price, size) = (PriceTicks(price), SizeLots(size));
-        book.set(side, Level { price, size });
+        put(1, side, price, lots);
+        let level = Level {
+            price: PriceTicks(price),
+            size: SizeLots(lots),
+        };
+        book.set(side, level);
     }
     rows.truncate(EVENTS);
     rows
@@ -88,7 +91,7 @@ fn simulation(fill_mode: FillMode) -> Simulation {
             max_resting_orders: 100,
         },
         latency: OrderLatency::constant(ORDER_LATENCY_NS, ORDER_LATENCY_NS).expect("in range"),
-        account: Account::new(10_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
+        account: Account::linear(10_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
         lot: 0.001,
         is_by_order: false,
         window_ticks: WINDOW_TICKS,
@@ -154,7 +157,7 @@ fn bench(criterion: &mut Criterion) {
                         it.run_quoter(0, &mut quoter, i64::MAX, &mut decisions)
                             .expect("it goes on")
                     });
-                    assert!(simulation.account(0).expect("it is there").fills() > 0);
+                    assert!(simulation.account(0).expect("it is there").totals().fills > 0);
                     decisions
                 },
                 BatchSize::LargeInput,

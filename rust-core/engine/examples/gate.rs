@@ -21,6 +21,11 @@ use openoutcry_engine::decode::venue::Venue;
 use openoutcry_engine::features::FeatureSettings;
 use openoutcry_engine::feed::{FeedSettings, MarketFeed, parse_step, split_line};
 use openoutcry_engine::random::Random;
+use openoutcry_engine::simulation::market_maker::{QuoteGrid, SkewedQuoter};
+use openoutcry_engine::simulation::{
+    Account, FillMode, InstrumentSettings, OrderLatency, QueueModel, Row as EventRow, Simulation,
+    VenueRules,
+};
 use openoutcry_engine::slicing::{Parent, twap, vwap};
 use openoutcry_engine::synthetic::{DEFAULT_START, PRICE_TICK, SIZE_STEP, SyntheticMarket};
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots, Step, TimestampNs};
@@ -28,7 +33,7 @@ use openoutcry_engine::units::{PriceTicks, Side, SizeLots, Step, TimestampNs};
 type Workload = Result<Box<dyn FnMut()>, Box<dyn std::error::Error>>;
 type Prepare = fn() -> Workload;
 
-const WORKLOADS: [(&str, Prepare); 9] = [
+const WORKLOADS: [(&str, Prepare); 11] = [
     ("l2_updates", l2_updates),
     ("l2_updates_with_touch", l2_updates_with_touch),
     ("decode_depth", decode_depth),
@@ -38,6 +43,8 @@ const WORKLOADS: [(&str, Prepare); 9] = [
     ("schedules", schedules),
     ("l3_messages", l3_messages),
     ("series_panel", series_panel),
+    ("simulated_replay", simulated_replay),
+    ("simulated_market_maker", simulated_market_maker),
 ];
 
 fn main() -> ExitCode {
@@ -264,5 +271,77 @@ fn series_panel() -> Workload {
         for value in &values {
             let _ = black_box(panel.update(*value));
         }
+    }))
+}
+
+const ASK: i64 = 256;
+const TRADE: i64 = 2;
+const LEVEL: i64 = 1;
+
+/// [`rows`] as events a quarter of a millisecond apart, told 0.8 ms later; each sixteenth is a trade.
+fn events() -> Vec<EventRow> {
+    let mut random = Random::new(13);
+    let mut now_ns = DEFAULT_START.0;
+    let event = |(side, level): (Side, Level)| {
+        now_ns += 1 + random.below(500_000) as i64;
+        let is_ask = i64::from(side == Side::Sell);
+        let kind = if random.chance(0.06) { TRADE } else { LEVEL };
+        let lots = level.size.0.max(i64::from(kind == TRADE));
+        let kind = kind + ASK * if kind == TRADE { 1 - is_ask } else { is_ask };
+        [now_ns, now_ns + 800_000, kind, level.price.0, lots, 0]
+    };
+    rows().into_iter().map(event).collect()
+}
+
+/// A market with half a millisecond each way, and orders filled in parts.
+fn simulation() -> Result<Simulation, Box<dyn std::error::Error>> {
+    let mut simulation = Simulation::new(1);
+    simulation.add_instrument(InstrumentSettings {
+        rules: VenueRules {
+            fill_mode: FillMode::Partial,
+            queue_model: QueueModel::parse("power", Some(2.0))?,
+            halts: Vec::new(),
+            reject_probability: 0.0,
+            max_resting_orders: 50,
+        },
+        latency: OrderLatency::constant(500_000, 500_000)?,
+        account: Account::linear(10_000_000, 100_000, (-5_000, 70_000))?,
+        lot: 0.001,
+        is_by_order: false,
+        window_ticks: 4_096,
+    })?;
+    Ok(simulation)
+}
+
+/// Both books kept, nobody awake.
+fn simulated_replay() -> Workload {
+    let (events, mut simulation) = (events(), simulation()?);
+    Ok(Box::new(move || {
+        let _ = black_box(simulation.push_rows(0, &events));
+        let _ = black_box(simulation.end_rows(0));
+        let _ = black_box(simulation.advance());
+    }))
+}
+
+/// A market maker that quotes every 10 ms.
+fn simulated_market_maker() -> Workload {
+    let (events, mut simulation) = (events(), simulation()?);
+    simulation.every(10_000_000)?;
+    let mut quoter = SkewedQuoter {
+        grid: QuoteGrid {
+            tick: 0.1,
+            lot: 0.001,
+            size_lots: 10,
+            max_position_lots: 1_000,
+        },
+        skew: 0.05,
+        half_spread_ticks: 2.0,
+    };
+    Ok(Box::new(move || {
+        let mut decisions = 0;
+        let _ = black_box(simulation.push_rows(0, &events));
+        let _ = black_box(simulation.end_rows(0));
+        let _ = black_box(simulation.run_quoter(0, &mut quoter, i64::MAX, &mut decisions));
+        black_box(decisions);
     }))
 }

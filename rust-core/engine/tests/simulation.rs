@@ -21,7 +21,7 @@ fn settings(fill_mode: FillMode, queue_model: QueueModel, latency_ns: i64) -> In
             max_resting_orders: 50,
         },
         latency: OrderLatency::constant(latency_ns, latency_ns).expect("in range"),
-        account: Account::new(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
+        account: Account::linear(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
         lot: 0.001,
         is_by_order: queue_model == QueueModel::Fifo,
         window_ticks: 128,

@@ -10,7 +10,7 @@ from openoutcry.backtesting.optimise.quick_account import quick_account
 from openoutcry.backtesting.optimise.trial import Outcome, Parameters
 from openoutcry.backtesting.result import DatasetRecord, Integers
 from openoutcry.backtesting.run_store import settings_hash, summed_up
-from openoutcry.backtesting.runner import foretells, parameters_of, run_candles
+from openoutcry.backtesting.runner import foretells, run_candles
 from openoutcry.backtesting.statistics.returns import returns_of
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.instrument import Instrument
@@ -80,7 +80,7 @@ class Evaluator:
         except InvalidInputError as error:
             return Outcome(refused=str(error))
         try:
-            return self._run(strategy)
+            return self._run(strategy, self._found.filled({**self._problem.fixed, **parameters}))
         except InvalidInputError as error:
             return Outcome(refused=str(error))
         except OpenOutcryError:
@@ -91,7 +91,7 @@ class Evaluator:
                 "repair it, or let it refuse such parameters with an InvalidInputError"
             ) from error
 
-    def _run(self, strategy: Strategy) -> Outcome:
+    def _run(self, strategy: Strategy, parameters: Parameters) -> Outcome:
         problem, series = self._problem, self._series
         opening = problem.settings.backtest.cash_atoms
         is_quick = not problem.is_exact and foretells(strategy, len(series))
@@ -104,6 +104,7 @@ class Evaluator:
                 dataset=problem.dataset,
                 funding=problem.funding,
                 plugins=self.plugins,
+                parameters=parameters,
             )
             equity, fills = result.curve.equity_atoms, len(result.fills)
         else:
@@ -113,7 +114,7 @@ class Evaluator:
         returns = returns_of(times, equity, opening, problem.period_ns)
         row = summed_up(
             strategy.name,
-            parameters_of(strategy),
+            parameters,
             returns,
             dataset_sha256=problem.dataset.sha256,
             settings_hash=self._settings_hash,

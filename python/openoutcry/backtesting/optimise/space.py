@@ -5,6 +5,7 @@ A parameter is searched over its declared range. A range that is open, or so wid
 fixes a parameter, `fast=5:50` narrows it, `fast=5:50:5` takes steps, `fast=10,20,30` chooses.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
@@ -18,6 +19,7 @@ WIDEST: Final = 100.0  # times the lower end
 AROUND: Final = 5.0  # times the default, either way
 LOGARITHMIC_FROM: Final = 10.0  # times the lower end: then ratios matter, not differences
 NUMBERS: Final = ("int", "float")
+BETWEEN_CHOICES: Final = re.compile(r",(?![^(]*\))")  # not between the parameters of a member
 
 Value = bool | int | float | str
 
@@ -136,8 +138,9 @@ def _declared(parameter: Parameter) -> Dimension | None:
 
 
 def _narrowed(parameter: Parameter, text: str) -> Dimension | Value:
-    if "," in text:
-        choices = tuple(_value(parameter, each.strip()) for each in text.split(","))
+    each_choice = BETWEEN_CHOICES.split(text)
+    if len(each_choice) > 1:
+        choices = tuple(_value(parameter, each.strip()) for each in each_choice)
         if len(set(choices)) != len(choices):
             raise InvalidInputError(f"parameter {parameter.name}: {text!r} names a value twice; name it once")
         return Dimension(name=parameter.name, kind="choice", choices=choices)

@@ -21,14 +21,23 @@ def repeat_command(result: BacktestResult) -> str:
     parts = ["openoutcry", "backtest", found_at]
     for dataset in result.datasets:
         parts += ["--data", dataset.path]
-    for dataset in result.datasets[:1]:
-        if dataset.kind == "events":  # from the first, up to the moment behind the last
-            parts += ["--to", _moment(dataset.last_ns + NS_PER_US)]
-        else:
-            parts += ["--from", _moment(dataset.first_ns), "--to", _moment(dataset.last_ns)]
+    parts += _span(result)
     for name, value in result.parameters.items():
         parts += ["--param", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
     return shlex.join([*parts, *_costs(result), "--seed", str(result.seed)])
+
+
+def _span(result: BacktestResult) -> Iterator[str]:
+    """Which part of the data, as far as its kind can be cut."""
+    for dataset in result.datasets[:1]:
+        if result.replay_speed:
+            duration_s = (dataset.last_ns - dataset.first_ns) // NS_PER_S + 1  # to behind the last frame
+            yield from ("--duration", str(duration_s), "--speed", f"{result.replay_speed:g}")
+            continue
+        if dataset.kind == "candles":
+            yield from ("--from", _moment(dataset.first_ns), "--to", _moment(dataset.last_ns))
+        else:  # up to the moment behind the last event
+            yield from ("--to", _moment(dataset.last_ns + NS_PER_US))
 
 
 def _costs(result: BacktestResult) -> Iterator[str]:

@@ -1,7 +1,8 @@
 //! An instrument's settings out of Python's arguments.
 
 use openoutcry_engine::simulation::{
-    Account, FillMode, InstrumentSettings, LatencyRow, OrderLatency, QueueModel, VenueRules,
+    Account, FillMode, InstrumentSettings, LatencyRow, OrderLatency, QueueModel, SimulationError,
+    VenueRules,
 };
 use openoutcry_engine::units::{Step, TimestampNs};
 use pyo3::prelude::*;
@@ -104,7 +105,8 @@ impl InstrumentArguments<'_> {
                 max_resting_orders: self.max_resting_orders,
             },
             latency,
-            account: Account::new(self.grid.tick_atoms, self.grid.lot_atoms, self.rates)?,
+            account: Account::linear(self.grid.tick_atoms, self.grid.lot_atoms, self.rates)
+                .map_err(SimulationError::from)?,
             lot: self.grid.lot,
             is_by_order: self.by_order,
             window_ticks: self.window_ticks,

@@ -47,7 +47,13 @@ impl Content {
     pub fn at(self, exchange_ns: i64, local_ns: i64) -> Row {
         let side = i64::from(self.side == Side::Sell);
         let kind = self.code | side << SIDE_SHIFT;
-        let (price, size) = (self.price.0, self.size.0);
-        [exchange_ns, local_ns, kind, price, size, self.order_id]
+        [
+            exchange_ns,
+            local_ns,
+            kind,
+            self.price.0,
+            self.size.0,
+            self.order_id,
+        ]
     }
 }

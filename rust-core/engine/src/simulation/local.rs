@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::account::Account;
+use super::account::{Account, Execution};
 use super::book::Book;
 use super::order::{OrderRequest, Report, ReportKind};
 use super::stream::{Event, EventKind};
@@ -123,7 +123,14 @@ impl Local {
                 is_maker,
                 ..
             } = *report;
-            self.account.fill(side, price, last, is_maker)?;
+            // By the trader's time: of two reports the venue's later one may come first.
+            self.account.fill(&Execution {
+                at: TimestampNs(now_ns),
+                side,
+                price,
+                size: last,
+                is_maker,
+            })?;
             if self.fills.len() >= MAX_WAITING_FILLS {
                 return Err(SimulationError::FillsNotTaken);
             }

@@ -16,11 +16,15 @@
 //! - **Ends.** The run is over when the data is at its end and no message is on its way. A timer after that does
 //!   not wake.
 //!
-//! The recording does not react to us: there is no market impact here.
+//! The recording does not react to us; [`impact`] says what our size would cost, and nothing applies it by itself.
 
 pub mod account;
+mod amounts;
 mod book;
 mod exchange;
+pub mod fees;
+pub mod funding;
+pub mod impact;
 mod latency;
 mod local;
 mod market;
@@ -35,11 +39,12 @@ mod taken;
 mod wake;
 
 pub use account::Account;
+pub use amounts::{AccountError, MAX_RATE, RATE_ONE};
 pub use exchange::VenueRules;
 pub use latency::{LatencyRow, MAX_LATENCY_NS, OrderLatency};
 pub use local::{OwnFill, OwnOrder};
 pub use order::{OrderRequest, Refusal, Report, ReportKind};
-pub use queue::QueueModel;
+pub use queue::{QueueModel, QueuePosition};
 pub use quotes::{Quote, Quotes};
 pub use resting::FillMode;
 pub use run::{InstrumentSettings, Simulation, Step};
@@ -128,11 +133,9 @@ pub enum SimulationError {
         "order {0} is not open: it is filled, cancelled, expired or rejected, or was never sent"
     )]
     NotOpen(i64),
-    /// Amounts beyond an account.
-    #[error(
-        "the account overflows; check the instrument's tick and lot, and the data's prices and sizes"
-    )]
-    Overflow,
+    /// A fill cannot be booked, or an account cannot be made.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// Nobody takes the fills.
     #[error("{MAX_WAITING_FILLS} fills wait; take them")]
     FillsNotTaken,

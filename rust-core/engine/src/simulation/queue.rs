@@ -88,7 +88,7 @@ fn power(x: f64, n: f64) -> f64 {
 
 /// What stands before an order at its price.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct QueuePosition {
+pub struct QueuePosition {
     front: f64,
     /// Lots traded since the level was last told: its next change is theirs first.
     traded: f64,
@@ -96,7 +96,7 @@ pub(super) struct QueuePosition {
 
 impl QueuePosition {
     /// The position of an order that comes to a level of this size.
-    pub(super) fn behind(level: SizeLots) -> Self {
+    pub fn behind(level: SizeLots) -> Self {
         Self {
             front: level.0 as f64,
             traded: 0.0,
@@ -104,13 +104,13 @@ impl QueuePosition {
     }
 
     /// The lots before it.
-    pub(super) fn ahead(&self) -> f64 {
+    pub fn ahead(&self) -> f64 {
         self.front
     }
 
     /// `reaching` lots of a trade at its price come to its queue; `traded` lots of the level are gone by it.
     /// Returns how many reach the order itself.
-    pub(super) fn on_trade(&mut self, reaching: i64, traded: i64) -> i64 {
+    pub fn on_trade(&mut self, reaching: i64, traded: i64) -> i64 {
         self.front -= reaching as f64;
         self.traded += traded as f64;
         let reached = (-self.front).round() as i64;
@@ -120,8 +120,8 @@ impl QueuePosition {
         reached.max(0)
     }
 
-    /// The level is another size.
-    pub(super) fn on_level(&mut self, model: QueueModel, lot: f64, before: i64, after: i64) {
+    /// The level is another size: `after` lots, from `before`. `lot` is a lot in units of the asset.
+    pub fn on_level(&mut self, model: QueueModel, lot: f64, before: i64, after: i64) {
         let (before, after) = (before as f64, after as f64);
         if model == QueueModel::RiskAverse {
             self.front = self.front.min(after);
@@ -145,5 +145,63 @@ impl QueuePosition {
     /// Lots before it have left, by data that has every order.
     pub(super) fn advance(&mut self, lots: i64) {
         self.front = (self.front - lots as f64).max(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODELS: [QueueModel; 6] = [
+        QueueModel::RiskAverse,
+        QueueModel::Power(3.0),
+        QueueModel::Power2(2.0),
+        QueueModel::Power3(3.0),
+        QueueModel::Log,
+        QueueModel::Log2,
+    ];
+
+    #[test]
+    fn a_cancellation_is_shared_as_the_formulas_say() {
+        // 60 lots ahead, 40 come behind, then 20 of the 100 are cancelled.
+        let expected = [
+            60.0,
+            60.0 - 20.0 * (216_000.0 / 280_000.0),
+            60.0 - 20.0 * (1.0 - 0.16),
+            60.0 - 20.0 * 0.216,
+            60.0 - 20.0 * (61_f64.ln() / (41_f64.ln() + 61_f64.ln())),
+            60.0 - 20.0 * (1.0 - 41_f64.ln() / 101_f64.ln()),
+        ];
+        for (model, expected) in MODELS.into_iter().zip(expected) {
+            let mut position = QueuePosition::behind(SizeLots(60));
+            position.on_level(model, 1.0, 60, 100);
+            position.on_level(model, 1.0, 100, 80);
+            let ahead = position.ahead();
+            assert!((ahead - expected).abs() < 1e-9, "{model:?}: {ahead}");
+        }
+    }
+
+    #[test]
+    fn a_trade_moves_forward_once_although_the_level_shrinks_by_it_too() {
+        for model in MODELS {
+            let mut position = QueuePosition::behind(SizeLots(60));
+            position.on_level(model, 1.0, 60, 100);
+            assert_eq!(position.on_trade(25, 25), 0);
+            position.on_level(model, 1.0, 100, 75);
+            assert!((position.ahead() - 35.0).abs() < 1e-9, "{model:?}");
+            assert_eq!(position.on_trade(45, 45), 10, "{model:?}");
+            position.on_level(model, 1.0, 75, 30);
+            assert_eq!(position.on_trade(5, 5), 5, "{model:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_can_leave_from_behind_than_stands_there() {
+        for model in MODELS {
+            let mut position = QueuePosition::behind(SizeLots(60));
+            position.on_level(model, 1.0, 60, 61);
+            position.on_level(model, 1.0, 61, 10);
+            assert!(position.ahead() <= 10.0, "{model:?}");
+        }
     }
 }
