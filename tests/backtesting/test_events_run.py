@@ -22,6 +22,14 @@ from openoutcry.strategies.strategy import Needs, Quotes, Strategy
 MS = NS_PER_MS
 CASH = 1_000_000 * ATOMS_PER_UNIT
 TICK_LOT = 1_000  # atoms: a cent times a thousandth
+# Slices that rest at the last price, and are withdrawn when the next one is due.
+PATIENT = {
+    "risk__limit_offset_bps": 0,
+    "strategy__intents__twap_change": 0.1,
+    "strategy__intents__horizon_ns": 80 * MS,
+    "execution__slice_interval_ns": 20 * MS,
+    "risk__max_orders": 10_000,
+}
 BUSY = {"quote_lots": 5, "max_position_lots": 50, "risk_aversion": 0.001, "arrival_decay": 1.5}
 
 
@@ -204,7 +212,7 @@ def test_the_same_seed_and_data_give_the_same_bytes(strategy):
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from(["risk-averse", "power3", "log"]),
-    st.sampled_from(["maker", "taker"]),
+    st.sampled_from(["maker", "taker", "patient"]),
     st.integers(0, 5),
 )
 def test_nothing_is_made_or_lost_but_by_fees_and_prices(seed, queue, side, latency_ms):
@@ -213,6 +221,7 @@ def test_nothing_is_made_or_lost_but_by_fees_and_prices(seed, queue, side, laten
         simulation__queue_model=queue,
         backtest__order_latency_ns=latency_ms * MS,
         backtest__report_latency_ns=latency_ms * MS,
+        **(PATIENT if side == "patient" else {}),
     )
     strategy = MarketMaker(every_ms=5, **BUSY) if side == "maker" else SmaCross(fast=2, warmup=5)
     result = run_events([dataset(flow(4_000, seed))], strategy, settings)
@@ -305,6 +314,8 @@ def test_data_that_cannot_be_traded_is_refused():
     history = flow(300, 3)
     with pytest.raises(InvalidInputError, match="trades alone"):
         run_events([dataset(history, kind="trades")], SmaCross(), event_settings())
+    with pytest.raises(InvalidInputError, match="quotes alone"):
+        run_events([dataset(history, kind="quotes")], SmaCross(), event_settings())
     bids = history[(history[:, 2] >> 8) == 0]
     for strategy in (SmaCross(), MarketMaker()):
         with pytest.raises(MissingDataError, match=r"two sides|nothing happens"):

@@ -65,6 +65,11 @@ def run_events(
             raise InvalidInputError(
                 f"{dataset.record.name} has trades alone, and no book to trade against; give data with books"
             )
+        if dataset.kind == QUOTES and not strategy.needs.book:
+            raise InvalidInputError(
+                f"{dataset.record.name} has quotes alone, and {strategy.name} looks at candles of trades; "
+                "give data with trades"
+            )
     paid_by = funding or {}
     parameters = parameters_of(strategy)
     run_id = run_id_of([config_hash(settings), strategy.name, parameters, _identity(datasets, paid_by)])
@@ -287,5 +292,5 @@ def ending_at(dataset: EventsDataset, end_ns: int) -> EventsDataset:
         return dataset.stream(from_ns, min(to_ns, end_ns))
 
     return replace(
-        dataset, record=msgspec.structs.replace(record, last_ns=TimestampNs(end_ns)), stream=stream
+        dataset, record=msgspec.structs.replace(record, last_ns=TimestampNs(end_ns - 1)), stream=stream
     )

@@ -35,6 +35,7 @@ class _Order:
         self.state: OrderState | None = None  # no report has come
         self.filled_lots = 0
         self.trades: list[OrderReport] = []
+        self.cancel_reason = ""
         self.at_ns = TimestampNs(0)
 
 
@@ -96,7 +97,7 @@ class SimulatedVenue:
                 placed.state = "PARTIALLY_FILLED" if filled else "ACCEPTED"
             elif kind in _ENDS:
                 placed.state = _ENDS[kind]
-            events += self._known(placed, refusal or "")
+            events += self._known(placed, refusal or (placed.cancel_reason if kind == "canceled" else ""))
         return events
 
     def _submit(self, order: SubmitOrder, now_ns: TimestampNs) -> Sequence[VenueEvent]:
@@ -126,6 +127,7 @@ class SimulatedVenue:
             self._simulator.cancel(self._numbers[command.symbol], known.number)
         except OrderError:  # it is over, or being withdrawn
             return self._known(known, command.reason)
+        known.cancel_reason = command.reason
         return ()
 
     def _trade(self, placed: _Order, number: int, price: int, lots: int, *, is_maker: bool) -> OrderReport:

@@ -11,8 +11,9 @@ from openoutcry.cli.options import json_option, state_dir_option
 @click.command()
 @click.argument("strategy")
 @click.option(
-    "--data", type=click.Path(path_type=Path), required=True, metavar="PATH",
-    help="Candles, or a recording of frames (.raw.zst).",
+    "--data", type=click.Path(path_type=Path), required=True, multiple=True, metavar="DATA",
+    help="Candles, market events or a recording of frames: a file, a folder, or venue:symbol:kind of the "
+    "catalogue; of events several, each with its own --data.",
 )  # fmt: skip
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
@@ -33,7 +34,10 @@ from openoutcry.cli.options import json_option, state_dir_option
 @state_dir_option
 @json_option
 def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # noqa: FBT001  click's call
-    """Trade STRATEGY over candles or recorded frames, with the same strategy, risk and execution as live.
+    """Trade STRATEGY over history, with the same strategy, risk and execution as live.
+
+    Over candles orders get the worst price that the candle allows; over market events (books, orders, quotes)
+    the simulator matches them, with queues, latencies and partial fills, and makers like market_maker quote.
 
     Over candles and without --config the strategy is judged alone: the whole cash may be invested and risk
     hardly limits it. Over a recording the settings are those of `run --paper` and `demo`, with the live feed,
@@ -44,5 +48,7 @@ def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     from openoutcry.cli.backtest_run import Request, run_backtest  # noqa: PLC0415
     from openoutcry.cli.report import put_backtest  # noqa: PLC0415
 
-    result = run_backtest(Request(**options), shows_progress=not as_json)
+    first, *others = options.pop("data")
+    request = Request(data=first, others=others, **options)
+    result = run_backtest(request, shows_progress=not as_json)
     put_backtest(*keep(result, state_dir), as_json=as_json)

@@ -34,11 +34,12 @@ from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
-CANDLE_SUFFIXES: Final = {".parquet", ".csv"}
+CANDLE_SUFFIX: Final = ".parquet"
 
 if TYPE_CHECKING:
     from openoutcry.backtesting.history.datasets import EventsDataset
 
+Candles = tuple[CandleSeries, DatasetRecord]
 Tell = Callable[[int, int], None]
 
 
@@ -48,6 +49,7 @@ class Request:
 
     strategy: str
     data: Path
+    others: Sequence[Path] = ()
     params: Sequence[str] = ()
     start: str | None = None
     end: str | None = None
@@ -82,13 +84,15 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     given = typed_parameters(request.params)
     chosen = Chosen(found.create(given), found.text, found.filled(given))
     needs = chosen.strategy.needs
-    if not (needs.book or needs.features) and is_replayable(request.data):
+    if not (needs.book or needs.features or request.others) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
     _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
-    events = events_at(request.data)
-    if events is not None and events.kind != "trades":
-        return _run_events(events, request, chosen, plugins, shows_progress=shows_progress)
-    loaded = load_candles(request.data) if events is None else _candles_of(events, request)
+    data = history_at(request.data)
+    if not isinstance(data, tuple) and data.kind != "trades":
+        return _run_events(data, request, chosen, plugins, shows_progress=shows_progress)
+    if request.others:
+        raise InvalidInputError("several --data go together as market events alone; give one, or events")
+    loaded = data if isinstance(data, tuple) else _candles_of(data, request)
     series, dataset = span_of(*loaded, request)
     settings = settings_of(request, series.instrument, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
@@ -106,18 +110,18 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def events_at(place: Path) -> "EventsDataset | None":
-    """The market events that a path or a reference of the catalogue names; None if it names candles.
+def history_at(place: Path) -> "Candles | EventsDataset":
+    """The candles or the market events in a file or folder, or of a reference of the catalogue.
 
     Raises:
         OpenOutcryError: the data cannot be used.
     """
-    if place.suffix in CANDLE_SUFFIXES and place.is_file():
-        return None  # most backtests: the importers of events need not be loaded
-    from openoutcry.backtesting.history.datasets import EventsDataset, load_any  # noqa: PLC0415
+    if place.suffix == CANDLE_SUFFIX and place.is_file():
+        return load_candles(place)  # most backtests: the importers of events need not be loaded
+    from openoutcry.backtesting.history.datasets import CandlesDataset, load_any  # noqa: PLC0415
 
     found = load_any(str(place))
-    return found if isinstance(found, EventsDataset) else None
+    return (found.series, found.record) if isinstance(found, CandlesDataset) else found
 
 
 def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
@@ -135,14 +139,22 @@ def _run_events(
     from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
 
     _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
+    datasets = [events]
+    for place in request.others:
+        other = history_at(place)
+        if isinstance(other, tuple):
+            raise InvalidInputError(
+                f"{place} holds candles; several --data go together as market events alone"
+            )
+        datasets.append(other)
     if request.end is not None:
-        events = ending_at(events, _time(request.end))
+        datasets = [ending_at(each, _time(request.end)) for each in datasets]
     settings = settings_of(request, events.instrument, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
     with _progress("events", is_shown=shows_progress) as tell:
         return run_events(
-            [events], chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
+            datasets, chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
         )
 
 

@@ -76,7 +76,7 @@ def mandate_of(
     worth = instrument.notional_atoms(price_ticks, 1)
     carried = min(limits.max_position_notional_atoms, int(cash_atoms * limits.max_leverage))
     mandate = Mandate(
-        max_quote_lots=limits.max_order_notional_atoms // worth,
+        max_quote_lots=min(limits.max_order_notional_atoms, carried) // worth,
         max_position_lots=carried // worth,
         collar_bps=limits.quote_collar_bps,
         max_loss_atoms=min(limits.max_daily_loss_atoms, cash_atoms * limits.max_drawdown_bps // BASIS_POINTS),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from openoutcry.backtesting.result import BacktestResult
-from openoutcry.domain.units import NS_PER_S, atoms_to_text
+from openoutcry.domain.units import NS_PER_S, NS_PER_US, atoms_to_text
 
 PPM_PER_BPS: Final = 100
 
@@ -35,8 +35,9 @@ def _span(result: BacktestResult) -> Iterator[str]:
             yield from ("--duration", str(duration_s), "--speed", f"{result.replay_speed:g}")
             continue
         if dataset.kind == "candles":
-            yield from ("--from", _moment(dataset.first_ns))
-        yield from ("--to", _moment(dataset.last_ns))
+            yield from ("--from", _moment(dataset.first_ns), "--to", _moment(dataset.last_ns))
+        else:  # up to the moment behind the last event
+            yield from ("--to", _moment(dataset.last_ns + NS_PER_US))
 
 
 def _costs(result: BacktestResult) -> Iterator[str]:
@@ -44,7 +45,7 @@ def _costs(result: BacktestResult) -> Iterator[str]:
     yield from ("--cash", atoms_to_text(result.opening_atoms))
     if "taker_fee_ppm" in costs and "maker_fee_ppm" in costs:
         yield from ("--fee-bps", f"{_bps(costs['taker_fee_ppm'])}/{_bps(costs['maker_fee_ppm'])}")
-    if costs.get("half_spread_ppm"):
+    if costs.get("half_spread_ppm") and all(dataset.kind == "candles" for dataset in result.datasets):
         yield from ("--half-spread-bps", _bps(costs["half_spread_ppm"]))
 
 
