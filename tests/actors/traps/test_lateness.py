@@ -126,7 +126,7 @@ def ours(monkeypatch):
 
     def make(desk, performed):
         actor = ExecutionActor()
-        actor.desk, actor.journal, actor._is_open = desk, desk._journal, True
+        actor.desk, actor.journal, actor._is_open = desk, desk._records._journal, True
         monkeypatch.setattr(actor, "_perform", performed)
         return actor
 
