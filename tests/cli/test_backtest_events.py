@@ -89,3 +89,17 @@ def test_two_contracts_are_traded_as_a_pair(oo, recordings):
     assert answer.code == 0, answer.error
     assert answer.result["symbols"] == ["BTC/USDT:USDT", "ETH/USDT:USDT"]
     assert answer.result["counts"]["fills"] > 3
+
+
+@pytest.mark.data
+def test_orders_by_id_are_traded_in_their_exact_queues(oo):
+    folder = SHARED_DATA / "lobster_l3_2012"
+    if not folder.is_dir():
+        pytest.skip("needs the recordings in ../shared/data, which is not beside this checkout")
+    [data] = folder.glob("*_message_10.csv.zst")
+    answer = oo(*MAKER, "--param", "max_position_lots=100", "--data", data, "--json")
+    assert answer.code == 0, answer.error
+    assert "the data is by order: an order's place in its queue is exact" in answer.result["assumptions"]
+    assert answer.result["counts"]["fills"] > 50
+    findings = {each["kind"] for each in answer.result["datasets"][0]["findings"]}
+    assert "unseen_cancels" in findings
