@@ -43,7 +43,7 @@ def test_execution_killed_in_mid_order(tmp_path):
 
 def test_every_actor_killed_in_turn(tmp_path):
     roles = ("classification", "strategy", "risk", "memory", "monitoring", "ingestion", "execution")
-    with Demo(tmp_path, "--speed", "12", "--synthetic", "--duration", "500", "--seed", "2") as demo:
+    with Demo(tmp_path, "--speed", "12", "--synthetic", "--duration", "900", "--seed", "2") as demo:
         demo.wait_for(lambda status: status.get("totals", {}).get("fills", 0) >= 1, "a fill")
         for role in roles:
             victim = demo.wait_for(lambda status, role=role: pid_of(status, role), role)
