@@ -11,12 +11,13 @@ last close, rounded against us.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.order_reports import report_of
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Liquidity, OrderState
 from openoutcry.domain.units import Atoms, PriceTicks, SizeLots, TimestampNs
@@ -231,16 +232,9 @@ class CandleVenue:
         self._position_lots += lots if order.side == "buy" else -lots
         placed.state = "FILLED" if placed.filled_lots == order.size_lots else "PARTIALLY_FILLED"
         fee_ppm = terms.maker_fee_ppm if liquidity == "maker" else terms.taker_fee_ppm
-        report = OrderReport(
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            venue_order_id=placed.venue_order_id,
-            state=placed.state,
-            side=order.side,
-            price_ticks=order.price_ticks,
-            size_lots=order.size_lots,
-            filled_lots=SizeLots(placed.filled_lots),
-            at_ns=now_ns,
+        report = self._report(
+            placed,
+            now_ns,
             trade_id=f"t{self._trades}",
             last_price_ticks=PriceTicks(price),
             last_lots=SizeLots(lots),
@@ -251,17 +245,7 @@ class CandleVenue:
         placed.trades.append(report)
         return report
 
-    def _report(self, placed: _Order, now_ns: TimestampNs, *, reason: str = "") -> OrderReport:
-        order = placed.order
-        return OrderReport(
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            venue_order_id=placed.venue_order_id,
-            state=placed.state,
-            side=order.side,
-            price_ticks=order.price_ticks,
-            size_lots=order.size_lots,
-            filled_lots=SizeLots(placed.filled_lots),
-            at_ns=now_ns,
-            reason=reason,
+    def _report(self, placed: _Order, now_ns: TimestampNs, **told: Any) -> OrderReport:
+        return report_of(
+            placed.order, placed.venue_order_id, placed.state, placed.filled_lots, now_ns, **told
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from openoutcry.backtesting.order_reports import report_of
 from openoutcry.backtesting.simulated_market import Fees
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import OrderState
@@ -135,16 +136,12 @@ class SimulatedVenue:
         self._trades += 1
         placed.filled_lots += lots
         placed.state = "FILLED" if placed.filled_lots == order.size_lots else "PARTIALLY_FILLED"
-        report = OrderReport(
-            symbol=order.symbol,
-            client_order_id=order.client_order_id,
-            venue_order_id=f"v{placed.number}",
-            state=placed.state,
-            side=order.side,
-            price_ticks=order.price_ticks,
-            size_lots=order.size_lots,
-            filled_lots=SizeLots(placed.filled_lots),
-            at_ns=placed.at_ns,
+        report = report_of(
+            order,
+            f"v{placed.number}",
+            placed.state,
+            placed.filled_lots,
+            placed.at_ns,
             trade_id=f"t{self._trades}",
             last_price_ticks=PriceTicks(price),
             last_lots=SizeLots(lots),
@@ -161,16 +158,12 @@ class SimulatedVenue:
         if placed.state is None:
             return ()
         return (
-            OrderReport(
-                symbol=order.symbol,
-                client_order_id=order.client_order_id,
-                venue_order_id=f"v{placed.number}",
-                state=placed.state,
-                side=order.side,
-                price_ticks=order.price_ticks,
-                size_lots=order.size_lots,
-                filled_lots=SizeLots(placed.filled_lots),
-                at_ns=placed.at_ns,
+            report_of(
+                order,
+                f"v{placed.number}",
+                placed.state,
+                placed.filled_lots,
+                placed.at_ns,
                 reason=reason,
             ),
         )
