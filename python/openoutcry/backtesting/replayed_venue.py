@@ -23,6 +23,7 @@ from openoutcry.exchanges.local.account import Account
 from openoutcry.exchanges.local.filters import check_order
 from openoutcry.exchanges.local.venue import Venue
 from openoutcry.exchanges.local.venue_errors import RequestRefusedError
+from openoutcry.exchanges.order_parameters import order_parameters
 from openoutcry.execution.commands import (
     CancelOrder,
     Command,
@@ -81,17 +82,8 @@ class ReplayedVenue:
 
     def _submit(self, order: SubmitOrder, now_ns: TimestampNs) -> Sequence[VenueEvent]:
         instrument = self._instrument
-        parameters = {  # as exchanges/ccxt_trading.py sends it
-            "symbol": instrument.venue_symbol,
-            "side": order.side.upper(),
-            "type": "LIMIT",
-            "timeInForce": order.time_in_force,
-            "quantity": instrument.size_text(order.size_lots),
-            "price": instrument.price_text(order.price_ticks),
-            "newClientOrderId": order.client_order_id,
-        }
         try:
-            request = check_order(parameters, instrument, market_price_ticks=None)
+            request = check_order(order_parameters(order, instrument), instrument, market_price_ticks=None)
             self._venue.place(request, now_ns // NS_PER_MS)
         except RequestRefusedError as error:
             refused = SubmitFailed(

@@ -23,6 +23,7 @@ from openoutcry.exchanges.binance_reports import (
 from openoutcry.exchanges.ccxt_errors import CODE_NO_SUCH_ORDER, rest_call, socket_error
 from openoutcry.exchanges.ccxt_market_data import CcxtVenue
 from openoutcry.exchanges.credentials import Credentials
+from openoutcry.exchanges.order_parameters import order_parameters
 from openoutcry.exchanges.reconnecting import ConnectionLostError, hold_connection
 from openoutcry.exchanges.venue_settings import VenueSettings
 from openoutcry.execution.commands import CancelOrder, OrderReport, SubmitOrder
@@ -62,16 +63,7 @@ class CcxtTrading(CcxtVenue):
     async def submit(self, order: SubmitOrder) -> OrderReport:
         """Place a limit order; the answer is its state. Its trades come by `stream_reports` and `fills`."""
         instrument = await self.instrument(order.symbol)
-        params = {
-            "symbol": instrument.venue_symbol,
-            "side": order.side.upper(),
-            "type": "LIMIT",
-            "timeInForce": order.time_in_force,
-            "quantity": instrument.size_text(order.size_lots),
-            "price": instrument.price_text(order.price_ticks),
-            "newClientOrderId": order.client_order_id,
-            "newOrderRespType": "RESULT",
-        }
+        params = {**order_parameters(order, instrument), "newOrderRespType": "RESULT"}
         what = f"order {order.client_order_id}"
         return _order(await rest_call(what, self._client.privatePostOrder, params), instrument, what)
 
