@@ -180,17 +180,7 @@ class CandleBacktest:
     def _candles(self) -> Callable[[int], CandleClosed]:
         """Makes the message of one candle. What candle data do not tell (trades, their sides) is 0."""
         series, symbol = self._series, self._symbol
-        opens_ns, opens, highs, lows, closes, volumes = (
-            memoryview(np.ascontiguousarray(column))  # type: ignore[arg-type]  # its items are ints
-            for column in (
-                series.open_ns,
-                series.open_ticks,
-                series.high_ticks,
-                series.low_ticks,
-                series.close_ticks,
-                series.volume_lots,
-            )
-        )
+        opens_ns, opens, highs, lows, closes, volumes = series.views()
         interval_ns = series.interval_ns
         name = (
             f"candle:{symbol}:{interval_text(interval_ns)}"  # as live, so that runs can be compared by cause

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.order_reports import report_of
@@ -74,17 +73,7 @@ class CandleVenue:
         self._instrument: Instrument = series.instrument
         self._terms = terms
         self._end_ns = int(series.open_ns[-1]) + series.interval_ns if len(series) else 0
-        self._open_ns, self._open, self._high, self._low, self._close, self._volume = (
-            memoryview(np.ascontiguousarray(column))  # type: ignore[arg-type]  # its items are ints
-            for column in (
-                series.open_ns,
-                series.open_ticks,
-                series.high_ticks,
-                series.low_ticks,
-                series.close_ticks,
-                series.volume_lots,
-            )
-        )
+        self._open_ns, self._open, self._high, self._low, self._close, self._volume = series.views()
         self._orders: dict[str, _Order] = {}
         self._resting: dict[str, _Order] = {}
         self._taken: tuple[int, int] = (-1, 0)  # a candle, and the lots that our orders had of it

@@ -58,6 +58,13 @@ class CandleSeries:
             self.volume_lots,
         )
 
+    def views(self) -> "tuple[memoryview[int], ...]":
+        """The columns as `columns` gives them, whose items are plain integers."""
+        return tuple(
+            memoryview(np.ascontiguousarray(column))  # type: ignore[arg-type]  # its items are ints
+            for column in self.columns()
+        )
+
     def rows(self) -> Integers:
         """The columns side by side, (n, 6), a copy."""
         rows = np.empty((len(self), len(CANDLE_COLUMNS)), np.int64)
