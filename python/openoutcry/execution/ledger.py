@@ -48,9 +48,8 @@ class Ledger:
     """Balances, positions, fees and realised profit or loss, from fills booked once each.
 
     Profit and loss are kept apart from fees and funding: `equity change = realised + unrealised - fees +
-    funding`, exactly. A fee
-    in the base asset shrinks the holding and is valued at its average cost; one in a third asset is kept in
-    that asset's own atoms only.
+    funding`, exactly. A fee in the base asset shrinks the holding and is valued at its average cost; one in a
+    third asset is kept in that asset's own atoms only.
     """
 
     def __init__(self, instruments: Mapping[str, Instrument], opening: Mapping[str, int]) -> None:
