@@ -1,10 +1,9 @@
-"""A backtest on the terminal: the verdict first, then the figures with buy and hold beside; and as JSON."""
+"""A backtest on the terminal: the verdict first, then the figures with buy and hold beside."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -13,54 +12,10 @@ from rich.text import Text
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
-from openoutcry.backtesting.statistics.bootstrap import Bands
-from openoutcry.backtesting.statistics.performance import Performance
-from openoutcry.backtesting.statistics.verdict import Verdict
-from openoutcry.domain.units import atoms_to_text
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 SPARKLINE_CHARS: Final = 40
 STYLES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold red"}
-
-
-def as_json(
-    result: BacktestResult, performance: Performance, verdict: Verdict, bands: Bands | None = None
-) -> dict[str, Any]:
-    """A backtest for programs.
-
-    `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`; `datasets` with their
-    hashes and findings; `verdict` {level, line, reasons}; `opening`, `net`, `gross`, `fees`, `funding`,
-    exact decimal text in the quote asset; `performance` with every figure (shares of 1, amounts in atoms,
-    None with its reason in `undefined`); `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`,
-    `versions`, `fills` (their number) and `wall_s`.
-    """
-    told = {
-        "run_id": result.run_id,
-        "strategy": result.strategy,
-        "parameters": dict(result.parameters),
-        "symbols": list(result.instruments),
-        "quote": result.instruments[result.symbol].quote,
-        "seed": result.seed,
-        "config_hash": result.config_hash,
-        "datasets": result.datasets,
-        "verdict": verdict,
-        "opening": atoms_to_text(result.opening_atoms),
-        "net": atoms_to_text(performance.net_atoms),
-        "gross": atoms_to_text(performance.gross_atoms),
-        "fees": atoms_to_text(performance.fees_atoms),
-        "funding": atoms_to_text(performance.funding_atoms),
-        "performance": performance,
-        "bands": bands,
-        "counts": dict(result.counts),
-        "refusals": dict(result.refusals),
-        "assumptions": list(result.assumptions),
-        "halt_reason": result.halt_reason,
-        "versions": dict(result.versions),
-        "fills": len(result.fills),
-        "wall_s": result.wall_s,
-    }
-    plain: dict[str, Any] = msgspec.to_builtins(told, enc_hook=str)
-    return plain
 
 
 def show(judgement: Judgement, *, report: Path | None = None, console: Console | None = None) -> None:
