@@ -11,12 +11,13 @@ import numpy as np
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import CashFlow
+from openoutcry.backtesting.assumptions import TOGETHER
 from openoutcry.backtesting.event_backtest import CANDLE, EventBacktest
-from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.history.candles import CandleSeries, Funding, record_funding
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.marks import funding_of_fills, joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
-from openoutcry.backtesting.result import BacktestResult, Curve, Integers
+from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord, Integers
 from openoutcry.backtesting.runner import parameters_of, run_id_of
 from openoutcry.backtesting.simulated_market import (
     QUOTES,
@@ -99,7 +100,7 @@ def _identity(datasets: Sequence[EventsDataset], funding: Mapping[str, Funding])
     """What tells the data of two runs apart."""
     return [
         *([each.record.sha256, each.instrument.symbol, each.record.last_ns] for each in datasets),
-        *([symbol, each.times_ns.tolist(), each.rates.tolist()] for symbol, each in sorted(funding.items())),
+        *([symbol, each.sha256] for symbol, each in sorted(funding.items())),
     ]
 
 
@@ -140,7 +141,9 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
             "a candle is known with the first trade after it; deciding takes no time",
             "the feed is never stale, and nothing is alerted",
             *(unpaid or ("funding is paid on what we know to hold, at the mid",)),
+            *(TOGETHER if len(series) > 1 else ()),
         ),
+        marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in series},
         halt_reason=backtest.floor.halt_reason,
     )
 
@@ -243,7 +246,7 @@ def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
         strategy=run.strategy.name,
         parameters=parameters_of(run.strategy),
         instruments={dataset.instrument.symbol: dataset.instrument for dataset in run.datasets},
-        datasets=tuple(dataset.record for dataset in run.datasets),
+        datasets=tuple(record for dataset in run.datasets for record in _records(dataset, run.funding)),
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -254,6 +257,14 @@ def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
         fees_atoms=sum(fill.fee_atoms for fill in fills),
         funding_atoms=0,
     )
+
+
+def _records(dataset: EventsDataset, funding: Mapping[str, Funding]) -> Iterator[DatasetRecord]:
+    """The record of a dataset, and that of its instrument's funding."""
+    yield dataset.record
+    paid = funding.get(dataset.instrument.symbol)
+    if paid is not None:
+        yield record_funding(paid, dataset.instrument)
 
 
 def candles_of_trades(dataset: EventsDataset, settings: Settings, interval_ns: int) -> CandleSeries:

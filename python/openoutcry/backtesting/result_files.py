@@ -41,6 +41,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: tuple[str, ...]
     halt_reason: str
     unfilled: dict[str, str] = {}
+    marks: dict[str, int] = {}
     replay_speed: float = 0.0
 
 

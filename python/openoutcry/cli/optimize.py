@@ -46,7 +46,7 @@ ENGINES: Final = ("local", "ray")
 @click.option("--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000].")
 @click.option("--fee-bps", metavar="TAKER/MAKER", help="In basis points  [default: the venue's usual ones].")
 @click.option("--half-spread-bps", metavar="BPS", help="What a taker pays beyond the price  [default: 0].")
-@click.option("--funding", type=click.Path(path_type=Path), metavar="FILE", help="Of a contract.")
+@click.option("--funding", multiple=True, metavar="FILE", help="Of a contract.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="The settings.")
 @state_dir_option
 @json_option

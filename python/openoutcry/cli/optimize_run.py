@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.history.candles import CandleSeries, Funding, load_candles, load_funding
+from openoutcry.backtesting.history.candles import CandleSeries, Funding, load_candles
 from openoutcry.backtesting.optimise.optimisation import Request
 from openoutcry.backtesting.result import DatasetRecord
 from openoutcry.cli import backtest_run
+from openoutcry.cli.funding import funding_of
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 
@@ -46,10 +47,10 @@ def market_of(options: Mapping[str, Any]) -> Market:
     plugins.load_installed()
     found = located(asked.strategy, plugins)
     series, dataset = backtest_run.span_of(*load_candles(asked.data), asked)
-    settings = backtest_run.settings_of(asked, series.instrument, found.text, found.filled({}))
+    settings = backtest_run.settings_of(asked, [series.instrument], found.text, found.filled({}))
     plugins.require(settings.plugins)
-    funding = load_funding(options["funding"]) if options["funding"] is not None else None
-    return Market(series, dataset, settings, funding)
+    funding = funding_of(options["funding"], [series.instrument])
+    return Market(series, dataset, settings, funding.get(series.instrument.symbol))
 
 
 def request_of(options: Mapping[str, Any]) -> Request:

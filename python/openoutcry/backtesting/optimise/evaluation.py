@@ -9,7 +9,7 @@ from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.optimise.quick_account import quick_account
 from openoutcry.backtesting.optimise.trial import Outcome, Parameters
 from openoutcry.backtesting.result import DatasetRecord, Integers
-from openoutcry.backtesting.run_store import settings_hash, summed_up
+from openoutcry.backtesting.run_store import dataset_hash, settings_hash, summed_up
 from openoutcry.backtesting.runner import foretells, run_candles
 from openoutcry.backtesting.statistics.returns import returns_of
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
@@ -40,6 +40,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     study: str
     funding: Funding | None = None
     is_exact: bool = False
+
+    @property
+    def data_sha256(self) -> str:
+        """The hash of all the data, as the run store has it."""
+        paid = () if self.funding is None else (self.funding.sha256,)
+        return dataset_hash((self.dataset.sha256, *paid))
 
 
 def columns_of(series: CandleSeries) -> Integers:
@@ -116,7 +122,7 @@ class Evaluator:
             strategy.name,
             parameters,
             returns,
-            dataset_sha256=problem.dataset.sha256,
+            dataset_sha256=problem.data_sha256,
             settings_hash=self._settings_hash,
             seed=problem.settings.seed,
             span_ns=(int(times[0]), int(times[-1])),

@@ -206,7 +206,7 @@ def _judged(
         for split, trial in zip(plan.splits, chosen, strict=True)
     )
     fit = {canonical(trial.parameters): trial.returns for trial in trials if not trial.is_refused}
-    tried = len(runs.trials_of(result.strategy, problem.dataset.sha256))
+    tried = len(runs.trials_of(result.strategy, problem.data_sha256))
     selection = selection_of(np.column_stack(list(fit.values())), tried)
     inside = [window.in_sample_sharpe or 0.0 for window in windows]
     in_sample = math.fsum(inside) / len(inside)

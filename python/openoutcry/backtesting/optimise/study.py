@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from openoutcry.assembly.settings import config_hash
-from openoutcry.backtesting.history.candles import Funding
 from openoutcry.backtesting.optimise.engine import Engine
 from openoutcry.backtesting.optimise.evaluation import Problem
 from openoutcry.backtesting.optimise.objective import Objective, score
@@ -51,7 +50,7 @@ class Plan:
                 "parameters": [msgspec.to_builtins(self.space.dimensions), problem.fixed],
                 "data": problem.dataset.sha256,
                 "span": [problem.dataset.first_ns, problem.dataset.last_ns],
-                "funding": funding_sha256(problem.funding),
+                "funding": problem.funding.sha256 if problem.funding is not None else "",
                 "settings": config_hash(problem.settings),
                 "windows": [problem.period_ns, windows],
                 "objective": self.objective,
@@ -65,13 +64,6 @@ class Plan:
         """The study's name, if the user gives none: the same command means the same study."""
         digest = hashlib.sha256(self.identity.encode()).hexdigest()[:NAME_DIGITS]
         return f"{self.problem.strategy}-{digest}"
-
-
-def funding_sha256(funding: Funding | None) -> str:
-    """The hash of funding rates and their times, empty if there are none."""
-    if funding is None:
-        return ""
-    return hashlib.sha256(funding.times_ns.tobytes() + funding.rates.tobytes()).hexdigest()
 
 
 def source_sha256(strategy: Strategy) -> str:

@@ -18,6 +18,7 @@ from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import account_curve
 from openoutcry.backtesting.assumptions import assumptions
+from openoutcry.backtesting.candle_markets import CandleMarket
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord
 from openoutcry.backtesting.runner import parameters_of, run_candles
@@ -76,7 +77,7 @@ def walk(
             )
         if progress is not None:
             progress(number + 1)
-    return _joined(pieces, results, series, settings, dataset)
+    return _joined(pieces, results, CandleMarket(series, dataset, funding), settings)
 
 
 def _run(
@@ -146,10 +147,10 @@ def _closed(result: BacktestResult, series: CandleSeries, settings: Settings) ->
 def _joined(
     pieces: Sequence[Piece],
     results: Sequence[BacktestResult],
-    series: CandleSeries,
+    market: CandleMarket,
     settings: Settings,
-    dataset: DatasetRecord,
 ) -> BacktestResult:
+    series = market.series
     opening = settings.backtest.cash_atoms
     whole = series.slice(pieces[0].start, pieces[-1].stop)
     held = account_curve(whole, opening, (), (), settings.backtest.taker_fee_ppm)
@@ -171,7 +172,7 @@ def _joined(
             for piece, result in zip(pieces, results, strict=True)
         },
         instruments=results[0].instruments,
-        datasets=(dataset,),
+        datasets=market.records,
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -185,6 +186,7 @@ def _joined(
         refusals=dict(sum((Counter(result.refusals) for result in results), Counter())),
         assumptions=(*assumptions(settings), HANDOVER),
         halt_reason="; ".join(halts),
+        marks=results[-1].marks,
         wall_s=sum(result.wall_s for result in results),
     )
 
