@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
 from openoutcry.backtesting.statistics.bootstrap import Bands
 from openoutcry.backtesting.statistics.performance import Performance
+from openoutcry.backtesting.statistics.round_trips import round_trips
 from openoutcry.backtesting.statistics.verdict import Verdict
 from openoutcry.domain.units import atoms_to_text
 
@@ -32,7 +34,7 @@ def as_json(
     hashes and findings; `verdict` {level, line, reasons}; `opening`, `net`, `gross`, `fees`, `funding`,
     exact decimal text in the quote asset; `performance` with every figure (shares of 1, amounts in atoms,
     None with its reason in `undefined`); `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`,
-    `versions`, `fills` (their number) and `wall_s`.
+    `versions`, `fills` (their number), `by_symbol` (each one's part) and `wall_s`.
     """
     told = {
         "run_id": result.run_id,
@@ -57,6 +59,7 @@ def as_json(
         "halt_reason": result.halt_reason,
         "versions": dict(result.versions),
         "fills": len(result.fills),
+        "by_symbol": parts_of(result, round_trips(result.fills, result.instruments)),
         "wall_s": result.wall_s,
     }
     plain: dict[str, Any] = msgspec.to_builtins(told, enc_hook=str)
@@ -120,7 +123,8 @@ def _figures(judgement: Judgement) -> Table:
     quote = judgement.result.instruments[judgement.result.symbol].quote
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    for name in ("strategy", "buy and hold"):
+    is_one = len(judgement.result.instruments) == 1
+    for name in ("strategy", "buy and hold" if is_one else "held in equal parts"):
         table.add_column(name, justify="right")
     table.add_column("", style="dim")
     sharpe = f"{ratio(bands.sharpe.low)} to {ratio(bands.sharpe.high)}" if bands and bands.sharpe else ""
@@ -136,6 +140,14 @@ def _figures(judgement: Judgement) -> Table:
         ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
         ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),
     )  # fmt: skip
-    for row in rows:
+    for row in (*rows, *(() if is_one else _symbols(judgement))):
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _symbols(judgement: Judgement) -> Iterator[tuple[str, str, str, str]]:
+    """What each symbol had part in it, a row each."""
+    quote = judgement.result.instruments[judgement.result.symbol].quote
+    for part in parts_of(judgement.result, judgement.trips):
+        earned = f"{amount(part.net_atoms, signed=True)} {quote}"
+        yield part.symbol, earned, "", f"{part.trades:,} trades, {percent(part.win_rate, 0)} won"
