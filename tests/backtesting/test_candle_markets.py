@@ -4,7 +4,7 @@ import pytest
 from tests.backtesting.candle_histories import FIRST_NS, INTERVAL_NS, random_series, series
 from tests.backtesting.candle_pairs import market, second, two
 
-from openoutcry.backtesting.candle_markets import CandleMarket, in_order, side_by_side, together
+from openoutcry.backtesting.candle_markets import CandleMarket, in_order, in_step, side_by_side, together
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 
@@ -36,6 +36,15 @@ def test_candles_without_counterpart_are_told_where_they_are():
     (finding,) = one.dataset.findings
     assert (finding.severity, finding.kind, finding.count, finding.row) == ("note", "no_counterpart", 2, 2)
     assert "2 of 6 candles close when another symbol has none, first at 2024-01-01 00:03:00" in finding.detail
+
+
+def test_in_step_only_candles_with_a_counterpart_are_left():
+    one, other = in_step(together(two([ROW] * 6, [ROW, ROW, None, ROW, None, ROW])))
+    for each in (one, other):
+        assert each.series.open_ns.tolist() == [minute(at) for at in (0, 1, 3, 5)]
+        assert each.dataset.rows == 4
+    with pytest.raises(MissingDataError, match="no candle of the same time"):
+        in_step(two([ROW], [None, ROW]))
 
 
 def test_prices_lie_side_by_side_from_when_all_have_one():

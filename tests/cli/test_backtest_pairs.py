@@ -159,6 +159,24 @@ def test_spot_pays_no_funding(oo, tmp_path):
     assert "is spot, which pays no funding" in answer.error["message"]
 
 
+def test_a_pair_is_searched_and_its_best_is_judged_out_of_sample(oo, files):
+    line = ("optimize", "pairs", *files, "--param", "warmup=30:60", "--param", "enter=1.0:2.0")
+    answer = oo(*line, "--trials", "4", "--jobs", "1", "--json")
+    assert answer.code == 0, answer.error
+    found = answer.result
+    assert found["trials"] == 4
+    assert 0 < found["tried"] == 4 - found["refused"]
+    kept = oo("report", found["run_id"], "--json").result
+    assert kept["symbols"] == ["BTC/USDT:USDT", "ETH/USDT:USDT"]
+    assert (
+        sum(each["profit_atoms"] - each["fees_atoms"] for each in kept["by_symbol"])
+        == found["out_of_sample"]["net_atoms"]
+    )
+    best = [x for name, value in found["best"].items() for x in ("--param", f"{name}={value}")]
+    assert oo("backtest", "pairs", *files, *best, "--json").code == 0
+    assert oo("optimize", "pairs", *files[:2], "--json").error["message"].endswith("once for each symbol")
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "until"),

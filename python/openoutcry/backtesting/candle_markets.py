@@ -83,6 +83,20 @@ def together(markets: Sequence[CandleMarket]) -> tuple[CandleMarket, ...]:
     return tuple(_with_counterparts(part, common) for part in parts)
 
 
+def in_step(markets: Sequence[CandleMarket]) -> tuple[CandleMarket, ...]:
+    """Markets that lie `together`, with those candles alone that have a counterpart: row by row side by side.
+
+    Raises:
+        MissingDataError: there are none.
+    """
+    common = markets[0].series.close_ns
+    for market in markets[1:]:
+        common = np.intersect1d(common, market.series.close_ns, assume_unique=True)
+    if not len(common):
+        raise MissingDataError("the data have no candle of the same time; give data of the same time")
+    return tuple(_at(market, common) for market in markets)
+
+
 def side_by_side(series: Sequence[CandleSeries]) -> list[CandleSeries]:
     """Each instrument's last close at every moment at which any of them closed a candle.
 
@@ -149,6 +163,17 @@ def _within(market: CandleMarket, first_ns: int, last_ns: int) -> CandleMarket:
             "have theirs; give data of the same time"
         )
     return market if (start, stop) == (0, len(series)) else market.slice(start, stop)
+
+
+def _at(market: CandleMarket, closes_ns: Integers) -> CandleMarket:
+    """Its candles that close at these moments."""
+    series = market.series
+    if len(series) == len(closes_ns):
+        return market
+    rows = np.searchsorted(series.close_ns, closes_ns)
+    columns = (column[rows] for column in series.columns())
+    part = CandleSeries(series.instrument, series.interval_ns, *columns)
+    return replace(market, series=part).slice(0, len(part))
 
 
 def _with_counterparts(market: CandleMarket, common: Integers) -> CandleMarket:

@@ -71,7 +71,7 @@ def run_candle_markets(
         OpenOutcryError: the strategy failed.
     """
     began_s = time.perf_counter()
-    _check(given, strategy)
+    check_candles_serve(strategy, len(given))
     markets = together(given)
     parameters = parameters_of(strategy) if parameters is None else parameters
     identity = [config_hash(settings), strategy.name, parameters, [_identity(each) for each in markets]]
@@ -130,15 +130,20 @@ def _identity(market: CandleMarket) -> object:
     ]
 
 
-def _check(markets: Sequence[CandleMarket], strategy: Strategy) -> None:
+def check_candles_serve(strategy: Strategy, symbols: int) -> None:
+    """Refuse a strategy that candles of so many symbols cannot serve.
+
+    Raises:
+        InvalidInputError: it needs more than candles, or another number of symbols.
+    """
     needs = strategy.needs
     if needs.features or needs.book:
         raise InvalidInputError(
             f"{strategy.name} needs more than candles; give it data with books (market events)"
         )
-    if needs.symbols != len(markets):
+    if needs.symbols != symbols:
         raise InvalidInputError(
-            f"{strategy.name} looks at {_symbols(needs.symbols)}, and there are candles of {len(markets)}; "
+            f"{strategy.name} looks at {_symbols(needs.symbols)}, and there are candles of {symbols}; "
             f"give --data {'once' if needs.symbols == 1 else f'{needs.symbols} times'}, once for each symbol"
         )
 
