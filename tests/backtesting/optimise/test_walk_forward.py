@@ -109,8 +109,9 @@ def test_both_symbols_of_a_window_are_closed_at_its_end(made):
     closings = [fill for fill in result.fills if fill.id.startswith("fill:handover:")]
     assert [(fill.symbol, fill.at_ns) for fill in closings] == [(each.symbol, end_ns) for each in markets]
     for market, fill in zip(markets, closings, strict=True):
-        before = [each for each in result.fills if each.symbol == fill.symbol and each.at_ns <= end_ns]
-        assert sum(each.size_lots * OPENING_SIGN[each.side] for each in before) == 0
+        until = result.fills[: result.fills.index(fill) + 1]
+        own = [each.size_lots * OPENING_SIGN[each.side] for each in until if each.symbol == fill.symbol]
+        assert sum(own) == 0
         assert fill.price_ticks == market.series.close_ticks[79]
     parts = parts_of(result, round_trips(result.fills, result.instruments))
     assert sum(part.net_atoms for part in parts) == result.net_atoms
