@@ -31,6 +31,7 @@ from openoutcry.domain.units import BASIS_POINTS, TimestampNs
 from openoutcry.native import DecodeError
 from openoutcry.plugins.loader import Plugins
 from openoutcry.risk_management.limits import NO_COLLAR_BPS
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.market_maker import MarketMaker
 from openoutcry.strategies.strategy import Strategy
 
@@ -73,7 +74,8 @@ def run_events(
             )
     paid_by = funding or {}
     parameters = parameters_of(strategy)
-    run_id = run_id_of([config_hash(settings), strategy.name, parameters, _identity(datasets, paid_by)])
+    code = own_source_sha256(strategy)
+    run_id = run_id_of([config_hash(settings), strategy.name, code, parameters, _identity(datasets, paid_by)])
     run = _Run(run_id, datasets, strategy, settings, paid_by, progress)
     try:
         result = _quote(run, in_python=in_python) if strategy.needs.book else _trade(run, plugins)
@@ -256,6 +258,7 @@ def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
         fills=tuple(fills),
         fees_atoms=sum(fill.fee_atoms for fill in fills),
         funding_atoms=0,
+        source_sha256=own_source_sha256(run.strategy),
     )
 
 

@@ -73,8 +73,8 @@ class BacktestResult:
     `assumptions` says in words what the simulation assumed, for the report. `halt_reason` is why risk ended
     trading before the data ended, or empty. `unfilled` says by intent's id why it did not trade, where the
     backtest kept it: over recorded frames. `marks` are the last prices by symbol, in ticks. `replay_speed` is
-    that of the replay whose durations the settings have, 0 where no frames were replayed. `wall_s` does not
-    belong to the result's bytes.
+    that of the replay whose durations the settings have, 0 where no frames were replayed. `source_sha256` is
+    of the strategy's own files, empty for one of openoutcry's. `wall_s` is no part of the result's bytes.
     """
 
     run_id: str
@@ -98,6 +98,7 @@ class BacktestResult:
     unfilled: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, int] = field(default_factory=dict)
     replay_speed: float = 0.0
+    source_sha256: str = ""
     wall_s: float = 0.0
 
     @property

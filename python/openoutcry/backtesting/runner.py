@@ -17,6 +17,7 @@ from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.strategy import Needs, Strategy
 
 RUN_ID_CHARS: Final = 12
@@ -74,7 +75,8 @@ def run_candle_markets(
     check_candles_serve(strategy, len(given))
     markets = together(given)
     parameters = parameters_of(strategy) if parameters is None else parameters
-    identity = [config_hash(settings), strategy.name, parameters, [_identity(each) for each in markets]]
+    code = own_source_sha256(strategy)
+    identity = [config_hash(settings), strategy.name, code, parameters, [_identity(each) for each in markets]]
     backtest = CandleBacktest(markets, strategy, settings, run_id=run_id_of(identity), plugins=plugins)
     is_foretold = not asks_each_candle and len(markets) == 1 and foretells(strategy, len(markets[0].series))
     shares = strategy.exposures(backtest.columns) if is_foretold else None
@@ -107,6 +109,7 @@ def run_candle_markets(
         assumptions=assumptions(settings, symbols=len(markets)),
         halt_reason=backtest.floor.halt_reason,
         marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in marks},
+        source_sha256=code,
         wall_s=time.perf_counter() - began_s,
     )
 

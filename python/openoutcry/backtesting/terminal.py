@@ -30,11 +30,12 @@ def as_json(
 ) -> dict[str, Any]:
     """A backtest for programs.
 
-    `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`; `datasets` with their
-    hashes and findings; `verdict` {level, line, reasons}; `opening`, `net`, `gross`, `fees`, `funding`,
-    exact decimal text in the quote asset; `performance` with every figure (shares of 1, amounts in atoms,
-    None with its reason in `undefined`); `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`,
-    `versions`, `fills` (their number), `by_symbol` (each one's part) and `wall_s`.
+    `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`, `source_sha256` (of the
+    strategy's own files, or empty); `datasets` with their hashes and findings; `verdict` {level, line,
+    reasons}; `opening`, `net`, `gross`, `fees`, `funding`, exact decimal text in the quote asset;
+    `performance` with every figure (shares of 1, amounts in atoms, None with its reason in `undefined`);
+    `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`, `versions`, `fills` (their number),
+    `by_symbol` (each one's part) and `wall_s`.
     """
     told = {
         "run_id": result.run_id,
@@ -44,6 +45,7 @@ def as_json(
         "quote": result.instruments[result.symbol].quote,
         "seed": result.seed,
         "config_hash": result.config_hash,
+        "source_sha256": result.source_sha256,
         "datasets": result.datasets,
         "verdict": verdict,
         "opening": atoms_to_text(result.opening_atoms),

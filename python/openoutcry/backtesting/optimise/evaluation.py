@@ -6,18 +6,20 @@ import msgspec
 import numpy as np
 
 from openoutcry.assembly.settings import Settings
+from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.candle_backtest import frozen_columns
 from openoutcry.backtesting.candle_markets import CandleMarket
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.optimise.quick_account import quick_account
 from openoutcry.backtesting.optimise.trial import Outcome, Parameters
 from openoutcry.backtesting.result import DatasetRecord, Integers
-from openoutcry.backtesting.run_store import dataset_hash, settings_hash, summed_up
+from openoutcry.backtesting.run_store import PACKAGE, dataset_hash, settings_hash, summed_up
 from openoutcry.backtesting.runner import foretells, run_candle_markets
 from openoutcry.backtesting.statistics.returns import returns_of
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
@@ -90,6 +92,7 @@ class Evaluator:
         self.plugins.load_installed()
         self._found = located(problem.found_at, self.plugins)
         self._settings_hash = settings_hash(msgspec.to_builtins(problem.settings))
+        self._version = versions()[PACKAGE]
 
     def strategy(self, parameters: Parameters) -> Strategy:
         """The strategy with these parameters. Raises InvalidInputError if it cannot have them."""
@@ -142,6 +145,8 @@ class Evaluator:
             span_ns=(int(times[0]), int(times[-1])),
             net_atoms=int(equity[-1]) - opening,
             fills=fills,
+            source_sha256=own_source_sha256(strategy),
+            version=self._version,
         )
         row = msgspec.structs.replace(row, study=problem.study)
         return Outcome(returns=returns.values.tobytes(), row=row)

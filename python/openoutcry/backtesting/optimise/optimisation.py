@@ -33,6 +33,7 @@ from openoutcry.backtesting.statistics.returns import (
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.locate import located
 
 HELD_OUT: Final = 0.3  # of the history, where there is no walk-forward
@@ -178,7 +179,8 @@ def plan_of(request: Request, markets: Sequence[CandleMarket], settings: Setting
         study=request.study,
         is_exact=request.is_exact,
     )
-    plan = Plan(problem, space, splits, request.objective, request.seed, source_sha256(strategy))
+    code = source_sha256(strategy) + own_source_sha256(strategy)
+    plan = Plan(problem, space, splits, request.objective, request.seed, code)
     if not request.study:
         problem = msgspec.structs.replace(problem, study=plan.name)
         plan = Plan(problem, space, splits, request.objective, request.seed, plan.source_sha256)

@@ -193,6 +193,7 @@ def _joined(
         assumptions=(*assumptions(settings, symbols=len(markets)), HANDOVER),
         halt_reason="; ".join(halts),
         marks=results[-1].marks,
+        source_sha256=results[0].source_sha256,
         wall_s=sum(result.wall_s for result in results),
     )
 

@@ -349,6 +349,7 @@ def provenance(result: BacktestResult, command: str) -> str:
         ("seed", result.seed),
         ("settings hash", result.config_hash),
         *((f"sha256 of the content of {data.name}", data.sha256) for data in result.datasets),
+        ("sha256 of the strategy's source", result.source_sha256 or "openoutcry's own: see its version"),
         *sorted(result.versions.items()),
     ]
     settings = table("Settings", (), _flat(result.settings), kind="pairs")
