@@ -85,7 +85,7 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     given = typed_parameters(request.params)
     chosen = Chosen(found.create(given), found.text, found.filled(given))
     needs = chosen.strategy.needs
-    if not (needs.book or needs.features or request.others) and is_replayable(request.data):
+    if not (needs.book or request.others) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
     _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
     data = history_at(request.data)
