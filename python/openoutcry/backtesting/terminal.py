@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
@@ -75,7 +76,8 @@ def _figures(judgement: Judgement) -> Table:
     quote = judgement.result.instruments[judgement.result.symbol].quote
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    for name in ("strategy", "buy and hold"):
+    is_one = len(judgement.result.instruments) == 1
+    for name in ("strategy", "buy and hold" if is_one else "held in equal parts"):
         table.add_column(name, justify="right")
     table.add_column("", style="dim")
     sharpe = f"{ratio(bands.sharpe.low)} to {ratio(bands.sharpe.high)}" if bands and bands.sharpe else ""
@@ -91,6 +93,14 @@ def _figures(judgement: Judgement) -> Table:
         ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
         ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),
     )  # fmt: skip
-    for row in rows:
+    for row in (*rows, *(() if is_one else _symbols(judgement))):
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _symbols(judgement: Judgement) -> Iterator[tuple[str, str, str, str]]:
+    """What each symbol had part in it, a row each."""
+    quote = judgement.result.instruments[judgement.result.symbol].quote
+    for part in parts_of(judgement.result, judgement.trips):
+        earned = f"{amount(part.net_atoms, signed=True)} {quote}"
+        yield part.symbol, earned, "", f"{part.trades:,} trades, {percent(part.win_rate, 0)} won"
