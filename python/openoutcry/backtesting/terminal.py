@@ -14,10 +14,6 @@ from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
-from openoutcry.backtesting.statistics.bootstrap import Bands
-from openoutcry.backtesting.statistics.performance import Performance
-from openoutcry.backtesting.statistics.round_trips import round_trips
-from openoutcry.backtesting.statistics.verdict import Verdict
 from openoutcry.domain.units import atoms_to_text
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
@@ -25,18 +21,18 @@ SPARKLINE_CHARS: Final = 40
 STYLES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold red"}
 
 
-def as_json(
-    result: BacktestResult, performance: Performance, verdict: Verdict, bands: Bands | None = None
-) -> dict[str, Any]:
+def as_json(judgement: Judgement) -> dict[str, Any]:
     """A backtest for programs.
 
     `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`, `source_sha256` (of the
     strategy's own files, or empty); `datasets` with their hashes and findings; `verdict` {level, line,
     reasons}; `opening`, `net`, `gross`, `fees`, `funding`, exact decimal text in the quote asset;
     `performance` with every figure (shares of 1, amounts in atoms, None with its reason in `undefined`);
-    `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`, `versions`, `fills` (their number),
-    `by_symbol` (each one's part) and `wall_s`.
+    `bands` or null; `trials` (`count`: how often it was tried on this data; `deflated`); `counts`,
+    `refusals`, `assumptions`, `halt_reason`, `versions`, `fills` (their number), `by_symbol` (each one's
+    part) and `wall_s`.
     """
+    result, performance = judgement.result, judgement.performance
     told = {
         "run_id": result.run_id,
         "strategy": result.strategy,
@@ -47,21 +43,22 @@ def as_json(
         "config_hash": result.config_hash,
         "source_sha256": result.source_sha256,
         "datasets": result.datasets,
-        "verdict": verdict,
+        "verdict": judgement.verdict,
         "opening": atoms_to_text(result.opening_atoms),
         "net": atoms_to_text(performance.net_atoms),
         "gross": atoms_to_text(performance.gross_atoms),
         "fees": atoms_to_text(performance.fees_atoms),
         "funding": atoms_to_text(performance.funding_atoms),
         "performance": performance,
-        "bands": bands,
+        "bands": judgement.bands,
+        "trials": judgement.trials,
         "counts": dict(result.counts),
         "refusals": dict(result.refusals),
         "assumptions": list(result.assumptions),
         "halt_reason": result.halt_reason,
         "versions": dict(result.versions),
         "fills": len(result.fills),
-        "by_symbol": parts_of(result, round_trips(result.fills, result.instruments)),
+        "by_symbol": parts_of(result, judgement.trips),
         "wall_s": result.wall_s,
     }
     plain: dict[str, Any] = msgspec.to_builtins(told, enc_hook=str)
@@ -121,7 +118,7 @@ def warnings_of(result: BacktestResult) -> Iterator[str]:
 
 
 def _figures(judgement: Judgement) -> Table:
-    figures, bands = judgement.performance, judgement.bands
+    figures, bands, trials = judgement.performance, judgement.bands, judgement.trials
     quote = judgement.result.instruments[judgement.result.symbol].quote
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
@@ -138,6 +135,8 @@ def _figures(judgement: Judgement) -> Table:
         ("net profit", f"{amount(figures.net_atoms, signed=True)} {quote}", "", ""),
         ("Sharpe", ratio(figures.sharpe), ratio(figures.benchmark_sharpe), f"{sharpe} {certainty}".strip()),
         ("deepest fall", percent(-figures.drawdown.share), percent(-figures.benchmark_drawdown), ""),
+        *((("Deflated Sharpe", ratio(trials.deflated), "", f"after {trials.count:,} trials"),)
+          if trials.deflated is not None else ()),
         ("trades", f"{figures.trades:,}", "", f"{percent(figures.win_rate, 0)} won"),
         ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
         ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),
