@@ -1,11 +1,14 @@
 """A strategy over history."""
 
+import gc
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from openoutcry.cli.options import json_option, state_dir_option
+
+GC_ALLOCATIONS: Final = 100_000  # between two looks of the garbage collector
 
 
 @click.command()
@@ -48,6 +51,7 @@ def backtest(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     the classifiers and the local exchange's venue, and the same orders follow but for the latency.
     The result is kept in the state folder with its report; `report` and `compare` take its id.
     """
+    gc.set_threshold(GC_ALLOCATIONS)  # what a backtest makes it keeps: looking for cycles in it is in vain
     from openoutcry.backtesting.saved_runs import keep  # noqa: PLC0415  --help needs none of it
     from openoutcry.cli.backtest_run import Request, run_backtest  # noqa: PLC0415
     from openoutcry.cli.report import put_backtest  # noqa: PLC0415

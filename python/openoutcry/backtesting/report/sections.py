@@ -20,6 +20,7 @@ from openoutcry.backtesting.statistics.round_trips import RoundTrip
 from openoutcry.domain.units import BASIS_POINTS, NS_PER_S
 
 SHORT_HASH: Final = 12
+WHOLE_SECONDS: Final = len("2024-01-31 00:00:00")
 _CANDLE: Final = re.compile(r"candle:(.+):(\w+):(\d+)")
 
 Figure = tuple[str, str, str]  # name, value, what stands under it
@@ -291,7 +292,7 @@ def _average(judgement: Judgement, trip: RoundTrip, notional_atoms: int) -> str:
 
 
 def _minute(at_ns: int) -> str:
-    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S}"
+    return datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC).isoformat(" ")[:WHOLE_SECONDS]
 
 
 def data_quality(datasets: Sequence[DatasetRecord]) -> str:
