@@ -145,6 +145,18 @@ def test_an_edited_strategy_is_another_run(oo, candles, monkeypatch):
     assert oo("backtest", "sma_cross", "--data", candles, "--json").result["source_sha256"] == ""
 
 
+def test_tries_are_counted_and_the_verdict_says_so(oo, candles):
+    line = ("backtest", "sma_cross", "--data", candles)
+    counts = [
+        oo(*line, "--param", f"fast={fast}", "--json").result["trials"]["count"] for fast in (5, 6, 7, 7)
+    ]
+    assert counts == [1, 2, 3, 3]
+    last = oo(*line, "--param", "fast=8", "--json").result
+    assert 0.0 <= last["trials"]["deflated"] <= 1.0
+    assert "after 4 trials" in oo("report", last["run_id"]).out
+    assert oo("backtest", "breakout", "--data", candles, "--json").result["trials"]["count"] == 1
+
+
 def test_settings_of_a_file_hold_and_the_line_goes_above_them(oo, candles, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text('mode = "paper"\n[risk]\nmax_weight = 0.2\n[backtest]\ntaker_fee_ppm = 10\n')

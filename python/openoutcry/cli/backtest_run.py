@@ -1,8 +1,6 @@
 """From the options of `openoutcry backtest` to its result."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import run_candle_markets
 from openoutcry.cli.funding import funding_of
 from openoutcry.cli.parameters import typed_parameters
+from openoutcry.cli.progress_bar import progress_bar
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import (
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from openoutcry.backtesting.history.datasets import EventsDataset
 
 Candles = tuple[CandleSeries, DatasetRecord]
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     settings = settings_of(request, instruments, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     paid = funding_of(request.funding, instruments)
-    with _progress("candles", is_shown=shows_progress) as tell:
+    with progress_bar("candles", is_shown=shows_progress) as tell:
         return run_candle_markets(
             [replace(market, funding=paid.get(market.symbol)) for market in markets],
             chosen.strategy,
@@ -168,7 +166,7 @@ def _run_events(
     settings = settings_of(request, instruments, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = funding_of(request.funding, instruments)
-    with _progress("events", is_shown=shows_progress) as tell:
+    with progress_bar("events", is_shown=shows_progress) as tell:
         return run_events(
             datasets, chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
         )
@@ -193,7 +191,7 @@ def _run_recording(
     speed = request.speed or 1.0
     settings = replay_settings_of(request, data.instrument, chosen, speed)
     plugins.require(settings.plugins)
-    with _progress("frames", is_shown=shows_progress) as tell:
+    with progress_bar("frames", is_shown=shows_progress) as tell:
         return run_recording(
             data,
             chosen.strategy,
@@ -306,17 +304,3 @@ def _time(text: str) -> int:
 
 def _moment(at_ns: int) -> str:
     return f"{datetime.fromtimestamp(at_ns / 1e9, tz=UTC):%Y-%m-%d %H:%M:%S}"
-
-
-@contextlib.contextmanager
-def _progress(what: str, *, is_shown: bool) -> Iterator[Tell | None]:
-    """A bar on stderr while this lasts."""
-    if not (is_shown and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415  slow to import
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -2,16 +2,17 @@
 
 mod settings;
 mod streams;
+mod tuples;
 
 use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
 use openoutcry_engine::simulation::{
-    AccountError, OrderRequest, OwnOrder, Quote, Quotes, Refusal, Report, Simulation,
-    SimulationError, Step, Wake, Watch, reason,
+    AccountError, OrderRequest, Quote, Quotes, Simulation, SimulationError, Step, Wake, Watch,
+    reason,
 };
-use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
+use openoutcry_engine::units::{PriceTicks, SizeLots};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 
@@ -19,26 +20,12 @@ use crate::error::Error;
 use crate::matching::{parse_side, parse_time_in_force};
 use settings::{Grid, InstrumentArguments};
 use streams::Chunks;
+use tuples::{OrderTuple, ReportTuple, order_tuple, report_tuple};
 
 /// `(now_ns, reasons, instrument)`.
 type WakeTuple = (i64, u32, usize);
 /// `(order_id, side, price_ticks, size_lots, leaves_lots, is_maker, exchange_ns, local_ns)`.
 type FillTuple = (i64, &'static str, i64, i64, i64, bool, i64, i64);
-/// `(order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker, exchange_ns)`.
-type ReportTuple = (
-    i64,
-    &'static str,
-    Option<&'static str>,
-    &'static str,
-    i64,
-    i64,
-    i64,
-    i64,
-    bool,
-    i64,
-);
-/// `(order_id, side, price_ticks, size_lots, leaves_lots, is_accepted, is_cancelling, sent_ns)`.
-type OrderTuple = (i64, &'static str, Option<i64>, i64, i64, bool, bool, i64);
 /// `(open_ns, close_ns, open, high, low, close, volume_lots, buy_volume_lots, trade_count)`.
 type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
@@ -563,34 +550,6 @@ impl Simulator {
             max_position_lots,
         })
     }
-}
-
-fn order_tuple(own: &OwnOrder) -> OrderTuple {
-    (
-        own.id,
-        own.order.side.as_str(),
-        own.order.price.map(|price| price.0),
-        own.order.size.0,
-        own.leaves.0,
-        own.is_accepted,
-        own.is_cancelling,
-        own.sent_ns.0,
-    )
-}
-
-fn report_tuple(report: &Report) -> ReportTuple {
-    (
-        report.id,
-        report.kind.as_str(),
-        report.kind.refusal().map(Refusal::as_str),
-        Side::as_str(report.side),
-        report.price.0,
-        report.last.0,
-        report.filled.0,
-        report.leaves.0,
-        report.is_maker,
-        report.exchange_ns.0,
-    )
 }
 
 impl From<SimulationError> for Error {
