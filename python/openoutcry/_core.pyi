@@ -297,8 +297,8 @@ class Simulator:
 
     **Fills.** `partial`: our fills of one trade together are never more than it; an order that takes walks
     the visible levels, and what it took stays gone until the data shows another size there; an order that
-    would meet one of ours expires. `whole`: as hftbacktest's exchange without partial fills. There is no
-    market impact.
+    would meet one of ours expires. `whole`: as hftbacktest's exchange without partial fills. The market does
+    not react to us; what takes may pay impact (`impact_coefficient`).
 
     **Wakes** come after everything of their moment, as `(now_ns, reasons, instrument)`; reasons are the sum
     of 1 timer, 2 report, 4 candle, 8 touch, 16 spread, 32 crossing. The run ends when the data does and no
@@ -323,6 +323,9 @@ class Simulator:
         latencies: Buffer | None = None,
         maker_rate: int = 0,
         taker_rate: int = 0,
+        fee_tiers: Sequence[tuple[int, int, int]] = ...,
+        is_inverse: bool = False,
+        impact_coefficient: float | None = None,
         halts: Sequence[tuple[int, int]] = ...,
         reject_probability: float = 0.0,
         max_resting_orders: int = 200,
@@ -334,9 +337,13 @@ class Simulator:
         Latencies of orders (`entry_ns`) and of reports (`response_ns`) are constant; or, with both
         percentiles, medians of seeded lognormal distributions; or `latencies`, recorded int64 rows of
         `request_ns, exchange_ns, response_ns`, interpolated (an `exchange_ns` of 0 or a negative
-        `response_ns`: lost, the order is rejected). Rates are in 10^-8, below zero a rebate. In `halts`,
-        (from_ns, until_ns) of the venue's time, orders are rejected and nothing matches. `by_order` says
-        that rows are of orders; `fifo` needs it.
+        `response_ns`: lost, the order is rejected). Rates are in 10^-8, below zero a rebate; `fee_tiers`,
+        `(from_atoms, maker_rate, taker_rate)`, replace them on UTC days before which that much was traded in
+        30 whole days. `is_inverse`: `size_step` is of the quote asset, and amounts are of the base asset.
+        With `impact_coefficient` what takes pays the square-root law's cost on top of each level's price,
+        within its limit: c·s·√(size / volume), by the mid's changes and the volume of this UTC day and the
+        one before. In `halts`, (from_ns, until_ns) of the venue's time, orders are rejected and nothing
+        matches. `by_order` says that rows are of orders; `fifo` needs it.
 
         Raises:
             ValueError: a setting is out of range, unknown, or contradicts another.
@@ -469,19 +476,19 @@ class Simulator:
 
         (order_id, side, price_ticks, size_lots, leaves_lots, is_accepted, is_cancelling, sent_ns).
         """
-    def fills(self, instrument: int) -> list[tuple[int, _Side, int, int, int, bool, int, int]]:
+    def fills(self, instrument: int) -> list[tuple[int, _Side, int, int, int, bool, int, int, int]]:
         """Take the fills heard of since the last time.
 
-        (order_id, side, price_ticks, size_lots, leaves_lots, is_maker, exchange_ns, local_ns).
+        (order_id, side, price_ticks, size_lots, leaves_lots, is_maker, fee_atoms, exchange_ns, local_ns).
         """
     def reports(
         self, instrument: int
-    ) -> list[tuple[int, str, str | None, _Side, int, int, int, int, bool, int]]:
+    ) -> list[tuple[int, str, str | None, _Side, int, int, int, int, bool, int, int]]:
         """Take the reports since the last time, if they are subscribed.
 
         (order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker,
-        exchange_ns). Kinds: accepted, fill, canceled, expired, rejected, cancel rejected. Refusals: lost,
-        halted, random, too many, would take, unknown.
+        fee_atoms, exchange_ns). Kinds: accepted, fill, canceled, expired, rejected, cancel rejected.
+        Refusals: lost, halted, random, too many, would take, unknown.
         """
     def candles(self, instrument: int) -> list[tuple[int, int, int, int, int, int, int, int, int]]:
         """Take the candles closed since the last time, if they are subscribed.

@@ -9,7 +9,7 @@ import numpy as np
 from openoutcry.assembly import factory
 from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
-from openoutcry.backtesting.candle_venue import CandleVenue, CandleVenueTerms
+from openoutcry.backtesting.candle_venue import CandleVenue
 from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.domain.decider import Decider
@@ -107,16 +107,10 @@ class CandleBacktest:
             venue=series.instrument.venue,
             instruments=rules,
             journal=RecordsInMemory(),
-            opening_balances={series.instrument.quote: costs.cash_atoms},
+            opening_balances={series.instrument.settlement: costs.cash_atoms},
             settings=settings.execution,
         )
-        terms = CandleVenueTerms(
-            maker_fee_ppm=costs.maker_fee_ppm,
-            taker_fee_ppm=costs.taker_fee_ppm,
-            half_spread_ppm=costs.half_spread_ppm,
-            volume_share_ppm=costs.volume_share_ppm,
-        )
-        self.venue = CandleVenue(series, terms, funding)
+        self.venue = CandleVenue(series, costs, funding)
         self.floor = TradingFloor(
             deciders=deciders,
             execution=self.execution,

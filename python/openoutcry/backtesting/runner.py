@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from openoutcry.backtesting.account_curve import account_curve
 from openoutcry.backtesting.assumptions import assumptions
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
 from openoutcry.plugins.loader import Plugins
@@ -46,6 +48,7 @@ def run_candles(
     """
     began_s = time.perf_counter()
     _check(series, strategy)
+    series = replace(series, instrument=settled_as(series.instrument, settings.backtest.inverse_lot))
     parameters = parameters_of(strategy) if parameters is None else parameters
     data = [dataset and dataset.sha256, series.instrument.symbol, *series.open_ns[[0, -1]].tolist()]
     rates = b"" if funding is None else funding.times_ns.tobytes() + funding.rates.tobytes()
@@ -110,7 +113,7 @@ def _check_account(backtest: CandleBacktest, equity_atoms: int, series: CandleSe
     """The desk's ledger and the curve count the same fills apart from each other."""
     instrument, ledger = series.instrument, backtest.execution.ledger
     held = ledger.position_lots(instrument.symbol)
-    worth = instrument.notional_atoms(int(series.close_ticks[-1]), held)
+    worth = instrument.worth_atoms(int(series.close_ticks[-1]), held)
     total = ledger.cash_atoms(instrument.symbol) + worth
     if total != equity_atoms:
         raise OpenOutcryError(

@@ -39,7 +39,7 @@ def as_json(
         "strategy": result.strategy,
         "parameters": dict(result.parameters),
         "symbols": list(result.instruments),
-        "quote": result.instruments[result.symbol].quote,
+        "quote": result.instruments[result.symbol].settlement,
         "seed": result.seed,
         "config_hash": result.config_hash,
         "datasets": result.datasets,
@@ -74,7 +74,7 @@ def show(judgement: Judgement, *, report: Path | None = None, console: Console |
     screen.print(Text(f"{name} on {', '.join(result.instruments)}", style="bold"))
     line = sparkline(result.curve.equity_atoms)
     low, high = int(result.curve.equity_atoms.min()), int(result.curve.equity_atoms.max())
-    quote = result.instruments[result.symbol].quote
+    quote = result.instruments[result.symbol].settlement
     screen.print(Text.assemble((line, "cyan"), (f"  {amount(low)} to {amount(high)} {quote}", "dim")))
     screen.print()
     screen.print(_figures(judgement))
@@ -117,7 +117,7 @@ def warnings_of(result: BacktestResult) -> Iterator[str]:
 
 def _figures(judgement: Judgement) -> Table:
     figures, bands = judgement.performance, judgement.bands
-    quote = judgement.result.instruments[judgement.result.symbol].quote
+    quote = judgement.result.instruments[judgement.result.symbol].settlement
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     for name in ("strategy", "buy and hold"):

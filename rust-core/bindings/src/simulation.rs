@@ -2,43 +2,26 @@
 
 mod settings;
 mod streams;
+mod tuples;
 
 use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
 use openoutcry_engine::simulation::{
-    AccountError, OrderRequest, OwnOrder, Quote, Quotes, Refusal, Report, Simulation,
-    SimulationError, Step, Wake, Watch, reason,
+    AccountError, OrderRequest, Quote, Quotes, Simulation, SimulationError, Step, Wake, Watch,
+    reason,
 };
-use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
+use openoutcry_engine::units::{PriceTicks, SizeLots};
 use pyo3::prelude::*;
 
 use crate::error::Error;
 use crate::matching::{parse_side, parse_time_in_force};
 use settings::{Grid, InstrumentArguments};
 use streams::Chunks;
-
-/// `(now_ns, reasons, instrument)`.
-type WakeTuple = (i64, u32, usize);
-/// `(order_id, side, price_ticks, size_lots, leaves_lots, is_maker, exchange_ns, local_ns)`.
-type FillTuple = (i64, &'static str, i64, i64, i64, bool, i64, i64);
-/// `(order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker, exchange_ns)`.
-type ReportTuple = (
-    i64,
-    &'static str,
-    Option<&'static str>,
-    &'static str,
-    i64,
-    i64,
-    i64,
-    i64,
-    bool,
-    i64,
-);
-/// `(order_id, side, price_ticks, size_lots, leaves_lots, is_accepted, is_cancelling, sent_ns)`.
-type OrderTuple = (i64, &'static str, Option<i64>, i64, i64, bool, bool, i64);
-/// `(open_ns, close_ns, open, high, low, close, volume_lots, buy_volume_lots, trade_count)`.
-type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
+use tuples::{
+    CandleTuple, FillTuple, OrderTuple, ReportTuple, WakeTuple, candle_tuple, fill_tuple,
+    order_tuple, report_tuple,
+};
 
 /// Backtests over recorded events: two books, orders with latency, queues, fills.
 #[pyclass(module = "openoutcry._core")]
@@ -71,7 +54,8 @@ impl Simulator {
     /// Add an instrument; returns its number.
     #[pyo3(signature = (*, price_tick, size_step, fill_mode = "partial", queue_model = "risk-averse",
         queue_exponent = None, entry_ns = 0, response_ns = 0, entry_p99_ns = None, response_p99_ns = None,
-        latencies = None, maker_rate = 0, taker_rate = 0, halts = Vec::new(), reject_probability = 0.0,
+        latencies = None, maker_rate = 0, taker_rate = 0, fee_tiers = Vec::new(),
+        is_inverse = false, impact_coefficient = None, halts = Vec::new(), reject_probability = 0.0,
         max_resting_orders = 200, by_order = false, window_ticks = 4096))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn add_instrument(
@@ -88,6 +72,9 @@ impl Simulator {
         latencies: Option<&Bound<'_, PyAny>>,
         maker_rate: i64,
         taker_rate: i64,
+        fee_tiers: Vec<(i128, i64, i64)>,
+        is_inverse: bool,
+        impact_coefficient: Option<f64>,
         halts: Vec<(i64, i64)>,
         reject_probability: f64,
         max_resting_orders: usize,
@@ -102,6 +89,9 @@ impl Simulator {
             latency: (entry_ns, response_ns),
             p99: (entry_p99_ns, response_p99_ns),
             rates: (maker_rate, taker_rate),
+            fee_tiers,
+            is_inverse,
+            impact_coefficient,
             halts,
             reject_probability,
             max_resting_orders,
@@ -383,22 +373,7 @@ impl Simulator {
     /// Take the fills heard of since the last time.
     fn fills(&mut self, instrument: usize) -> Result<Vec<FillTuple>, Error> {
         let fills = self.simulation.take_fills(instrument)?;
-        Ok(fills
-            .iter()
-            .map(|fill| {
-                let report = &fill.report;
-                (
-                    report.id,
-                    report.side.as_str(),
-                    report.price.0,
-                    report.last.0,
-                    report.leaves.0,
-                    report.is_maker,
-                    report.exchange_ns.0,
-                    fill.local_ns.0,
-                )
-            })
-            .collect())
+        Ok(fills.iter().map(fill_tuple).collect())
     }
 
     /// Take the reports since the last time, if they are subscribed.
@@ -410,22 +385,7 @@ impl Simulator {
     /// Take the candles closed since the last time, if they are subscribed.
     fn candles(&mut self, instrument: usize) -> Result<Vec<CandleTuple>, Error> {
         let candles = self.simulation.take_candles(instrument)?;
-        Ok(candles
-            .iter()
-            .map(|candle| {
-                (
-                    candle.open_ns.0,
-                    candle.close_ns.0,
-                    candle.open.0,
-                    candle.high.0,
-                    candle.low.0,
-                    candle.close.0,
-                    candle.volume.0,
-                    candle.buy_volume.0,
-                    candle.trade_count,
-                )
-            })
-            .collect())
+        Ok(candles.iter().map(candle_tuple).collect())
     }
 
     /// The lots before an order of ours at the venue; None if it does not rest.
@@ -543,34 +503,6 @@ impl Simulator {
             max_position_lots,
         })
     }
-}
-
-fn order_tuple(own: &OwnOrder) -> OrderTuple {
-    (
-        own.id,
-        own.order.side.as_str(),
-        own.order.price.map(|price| price.0),
-        own.order.size.0,
-        own.leaves.0,
-        own.is_accepted,
-        own.is_cancelling,
-        own.sent_ns.0,
-    )
-}
-
-fn report_tuple(report: &Report) -> ReportTuple {
-    (
-        report.id,
-        report.kind.as_str(),
-        report.kind.refusal().map(Refusal::as_str),
-        Side::as_str(report.side),
-        report.price.0,
-        report.last.0,
-        report.filled.0,
-        report.leaves.0,
-        report.is_maker,
-        report.exchange_ns.0,
-    )
 }
 
 impl From<SimulationError> for Error {

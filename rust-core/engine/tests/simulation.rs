@@ -19,6 +19,7 @@ fn settings(fill_mode: FillMode, queue_model: QueueModel, latency_ns: i64) -> In
             halts: Vec::new(),
             reject_probability: 0.0,
             max_resting_orders: 50,
+            impact: None,
         },
         latency: OrderLatency::constant(latency_ns, latency_ns).expect("in range"),
         account: Account::linear(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),

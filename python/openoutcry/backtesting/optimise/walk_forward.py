@@ -23,7 +23,7 @@ from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord
 from openoutcry.backtesting.runner import parameters_of, run_candles
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.orders import Fill
-from openoutcry.domain.units import NS_PER_S, Atoms, PriceTicks, SizeLots, TimestampNs
+from openoutcry.domain.units import NS_PER_S, PriceTicks, SizeLots, TimestampNs
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.strategy import Strategy
 
@@ -114,8 +114,7 @@ def _closed(result: BacktestResult, series: CandleSeries, settings: Settings) ->
     if not held:
         return result
     instrument, price, at_ns = series.instrument, int(curve.price_ticks[-1]), int(curve.times_ns[-1])
-    worth = instrument.notional_atoms(price, abs(held))
-    fee = -(-worth * settings.backtest.taker_fee_ppm // PPM)
+    fee = instrument.part_atoms(price, abs(held), settings.backtest.taker_fee_ppm, PPM)
     closing = Fill(
         id=f"fill:handover:{at_ns}",
         cause_id=f"handover:{at_ns}",
@@ -127,8 +126,8 @@ def _closed(result: BacktestResult, series: CandleSeries, settings: Settings) ->
         side="sell" if held > 0 else "buy",
         price_ticks=PriceTicks(price),
         size_lots=SizeLots(abs(held)),
-        fee_atoms=Atoms(fee),
-        fee_asset=instrument.quote,
+        fee_atoms=fee,
+        fee_asset=instrument.settlement,
         liquidity="taker",
         at_ns=TimestampNs(at_ns),
     )
