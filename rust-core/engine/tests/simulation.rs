@@ -1,6 +1,9 @@
 //! The simulated market: quantity is conserved whatever is done to it, and nothing makes it panic.
 
 use openoutcry_engine::matching::TimeInForce;
+use openoutcry_engine::simulation::account::Contract;
+use openoutcry_engine::simulation::fees::{FeeAsset, FeeRates, FeeSchedule, FeeTier};
+use openoutcry_engine::simulation::impact::SquareRootImpact;
 use openoutcry_engine::simulation::{
     Account, FillMode, InstrumentSettings, OrderLatency, OrderRequest, QueueModel, Quote, Quotes,
     Report, ReportKind, Row, Simulation, Step, VenueRules, Watch, reason,
@@ -75,6 +78,10 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Levels, trades, touches and clears on a narrow grid, crossed at times; times are put in order.
 fn rows() -> impl Strategy<Value = Vec<Row>> {
+    rows_of(1..120)
+}
+
+fn rows_of(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     let row = (
         0..30_i64,
         0..20_i64,
@@ -92,7 +99,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             };
             [gap, feed, code + ASK * side as i64, price, size, 0]
         });
-    proptest::collection::vec(row, 1..120).prop_map(|mut rows| {
+    proptest::collection::vec(row, count).prop_map(|mut rows| {
         let (mut at_ns, mut seen_ns) = (0, 0);
         for row in &mut rows {
             at_ns += row[0];
@@ -244,6 +251,67 @@ fn new_simulation(settings: InstrumentSettings) -> Simulation {
     simulation
 }
 
+/// Cash is what fills have moved, each rounded against us once, less their fees; at any price what is held and
+/// owed makes it whole.
+fn check_cash(
+    reports: &[Report],
+    simulation: &Simulation,
+    contract: Contract,
+) -> Result<(), TestCaseError> {
+    let (mut cash, mut fees, mut exact) = (0, 0, 0.0);
+    for report in reports.iter().filter(|report| report.last.0 > 0) {
+        let bought = match report.side {
+            Side::Buy => i128::from(report.last.0),
+            Side::Sell => -i128::from(report.last.0),
+        };
+        let price = i128::from(report.price.0);
+        cash += match contract {
+            Contract::Inverse { atoms_at_one_tick } => {
+                (bought * i128::from(atoms_at_one_tick)).div_euclid(price)
+            }
+            Contract::Spot {
+                atoms_per_tick_lot, ..
+            }
+            | Contract::Linear { atoms_per_tick_lot } => {
+                -bought * price * i128::from(atoms_per_tick_lot)
+            }
+        };
+        if let Contract::Inverse { atoms_at_one_tick } = contract {
+            exact += bought as f64 * atoms_at_one_tick as f64 * (1.0 / price as f64 - 1.0 / 100.0);
+        }
+        fees += report.fee_atoms;
+    }
+    let account = simulation.account(0).expect("it is there");
+    let totals = account.totals();
+    prop_assert_eq!(totals.cash_atoms, cash - fees);
+    prop_assert_eq!(totals.fees_atoms - totals.rebates_atoms, fees);
+    if matches!(contract, Contract::Inverse { .. }) {
+        let lost =
+            exact - fees as f64 - account.equity_atoms(PriceTicks(100)).expect("fits") as f64;
+        // Floats of 10^12 are good for a thousandth of an atom.
+        prop_assert!(
+            (-0.1..totals.fills as f64 + 1.1).contains(&lost),
+            "{lost} of {} fills",
+            totals.fills
+        );
+    }
+    Ok(())
+}
+
+/// Three tiers, the last of which is a rebate for makers.
+fn tiered() -> FeeSchedule {
+    let tier = |from_atoms, maker, taker| FeeTier {
+        from_atoms,
+        rates: FeeRates { maker, taker },
+    };
+    let tiers = vec![
+        tier(0, 10_000, 90_000),
+        tier(1_000_000, 3_000, 50_000),
+        tier(1 << 40, -5_000, 40_000),
+    ];
+    FeeSchedule::tiered(tiers, FeeAsset::Settlement).expect("they rise")
+}
+
 fn model() -> impl Strategy<Value = QueueModel> {
     prop_oneof![
         Just(QueueModel::RiskAverse),
@@ -283,6 +351,49 @@ proptest! {
         let simulation = new_simulation(settings(mode, QueueModel::Fifo, latency_ns));
         let (reports, simulation) = run(simulation, &rows, &acts, 16);
         check_conservation(&reports, &simulation)?;
+    }
+
+    /// With tiers and impact, and for coins: an account is its fills. Impact changes prices of takers alone, for
+    /// the worse and within their limits.
+    #[test]
+    fn cash_is_conserved_and_impact_only_costs(
+        rows in rows_of(300..500), acts in proptest::collection::vec(act(), 0..200), mode in mode(),
+        is_inverse in any::<bool>(), coefficient in 0.1..3.0_f64, gap_ns in 20_000_000..20_000_000_000_i64,
+    ) {
+        let contract = if is_inverse {
+            Contract::inverse(10_000_000, 10_000_000_000)
+        } else {
+            Contract::linear(1_000_000, 100_000)
+        };
+        let contract = contract.expect("whole atoms");
+        let rows: Vec<Row> = rows
+            .into_iter()
+            .map(|[at, seen, kind, price, size, id]| [at * gap_ns, seen * gap_ns, kind, price, size, id])
+            .collect();
+        let mut ran = Vec::new();
+        for impact in [None, Some(SquareRootImpact::new(coefficient, 0.5).expect("numbers"))] {
+            let mut settings = settings(mode, QueueModel::RiskAverse, 1_000);
+            settings.account = Account::new(contract, tiered(), 0).expect("an account");
+            settings.rules.impact = impact;
+            let mut simulation = Simulation::new(7);
+            simulation.add_instrument(settings).expect("before the run");
+            simulation.every(17 * gap_ns).expect("before the run");
+            simulation.watch(0, Watch::new(true, false, None, None)).expect("it is there");
+            let (reports, simulation) = run(simulation, &rows, &acts, 100);
+            check_conservation(&reports, &simulation)?;
+            check_cash(&reports, &simulation, contract)?;
+            ran.push(reports);
+        }
+        prop_assert_eq!(ran[0].len(), ran[1].len());
+        for (free, paid) in ran[0].iter().zip(&ran[1]) {
+            let worse = match free.side {
+                Side::Buy => paid.price.0 - free.price.0,
+                Side::Sell => free.price.0 - paid.price.0,
+            };
+            prop_assert!(worse >= 0 && (worse == 0 || !paid.is_maker));
+            let same = Report { price: free.price, fee_atoms: free.fee_atoms, ..*paid };
+            prop_assert_eq!(*free, same);
+        }
     }
 
     /// Whether the sides run ahead of each other between timers, or go moment by moment, and in which pieces the
