@@ -1,5 +1,6 @@
 //! `Simulator`.
 
+mod callback;
 mod settings;
 mod streams;
 mod tuples;
@@ -8,14 +9,15 @@ use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
 use openoutcry_engine::simulation::{
-    AccountError, OrderRequest, Quote, Quotes, Simulation, SimulationError, Step, Wake, Watch,
-    reason,
+    AccountError, OrderRequest, Quote, Quotes, Simulation, SimulationError, Step, Touch, Wake,
+    Watch, reason,
 };
 use openoutcry_engine::units::{PriceTicks, SizeLots};
 use pyo3::prelude::*;
 
 use crate::error::Error;
 use crate::matching::{parse_side, parse_time_in_force};
+use callback::QuoteCallback;
 use settings::{Grid, InstrumentArguments};
 use streams::Chunks;
 use tuples::{
@@ -197,25 +199,10 @@ impl Simulator {
             simulator.watch(instrument, watch)?;
         }
         let mut quotes = 0;
-        while let Some(wake) = Self::next_wake(slf)? {
-            if wake.reasons & reason::TOUCH == 0 || wake.instrument != instrument {
-                continue;
-            }
-            let touch = slf
-                .borrow()
-                .simulation
-                .touch(instrument)
-                .map_err(Error::from)?;
-            if let Some(touch) = touch {
-                quotes += 1;
-                on_quote.call1((
-                    wake.now_ns,
-                    touch.bid_ticks,
-                    touch.bid_lots,
-                    touch.ask_ticks,
-                    touch.ask_lots,
-                ))?;
-            }
+        let mut callback = QuoteCallback::new(on_quote);
+        while let Some((now_ns, touch)) = Self::next_touch(slf, instrument)? {
+            quotes += 1;
+            callback.call(now_ns, &touch)?;
         }
         Ok(quotes)
     }
@@ -424,6 +411,29 @@ impl Simulator {
             match step {
                 Step::Wake(wake) => return Ok(Some(wake)),
                 Step::NeedRows(instrument) => Self::feed(slf, instrument)?,
+                Step::End => return Ok(None),
+            }
+        }
+    }
+
+    /// To the next change of an instrument's touch that leaves it two sides.
+    fn next_touch(slf: &Bound<'_, Self>, instrument: usize) -> PyResult<Option<(i64, Touch)>> {
+        loop {
+            let mut simulator = slf.borrow_mut();
+            match simulator.simulation.advance().map_err(Error::from)? {
+                Step::Wake(wake) => {
+                    if wake.reasons & reason::TOUCH == 0 || wake.instrument != instrument {
+                        continue;
+                    }
+                    let touch = simulator.simulation.touch(instrument);
+                    if let Some(touch) = touch.map_err(Error::from)? {
+                        return Ok(Some((wake.now_ns, touch)));
+                    }
+                }
+                Step::NeedRows(starved) => {
+                    drop(simulator);
+                    Self::feed(slf, starved)?;
+                }
                 Step::End => return Ok(None),
             }
         }

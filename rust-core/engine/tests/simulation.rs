@@ -5,8 +5,8 @@ use openoutcry_engine::simulation::account::Contract;
 use openoutcry_engine::simulation::fees::{FeeAsset, FeeRates, FeeSchedule, FeeTier};
 use openoutcry_engine::simulation::impact::SquareRootImpact;
 use openoutcry_engine::simulation::{
-    Account, FillMode, InstrumentSettings, OrderLatency, OrderRequest, QueueModel, Quote, Quotes,
-    Report, ReportKind, Row, Simulation, Step, VenueRules, Watch, reason,
+    Account, FillMode, InstrumentSettings, OrderLatency, OrderRequest, QueueModel, Quote, QuoteRow,
+    Quotes, Report, ReportKind, Row, Simulation, Step, VenueRules, Watch, reason,
 };
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
 use proptest::prelude::*;
@@ -105,6 +105,35 @@ fn rows_of(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
             at_ns += row[0];
             seen_ns = (at_ns + row[1]).max(seen_ns);
             (row[0], row[1]) = (at_ns, seen_ns);
+        }
+        rows
+    })
+}
+
+/// Quotes with trades between them; one in forty rows tells of a second level, or clears one.
+fn rows_of_quotes() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        0..30_i64,
+        0..40_u8,
+        side(),
+        95..=105_i64,
+        0..30_i64,
+        any::<bool>(),
+    )
+        .prop_map(|(gap, code, side, price, size, is_same)| {
+            let code = match code {
+                0..=29 => 6,
+                30..=38 => 2,
+                _ => [1, 3, 5][size as usize % 3],
+            };
+            let gap = if is_same { 0 } else { gap };
+            [gap, 0, code + ASK * side as i64, price, size, 0]
+        });
+    proptest::collection::vec(row, 1..150).prop_map(|mut rows| {
+        let mut at_ns = 0;
+        for row in &mut rows {
+            at_ns += row[0];
+            (row[0], row[1]) = (at_ns, at_ns + 3);
         }
         rows
     })
@@ -413,6 +442,63 @@ proptest! {
         prop_assert_eq!(by_timer.take_fills(0), by_moment.take_fills(0));
         prop_assert_eq!(by_timer.account(0), by_moment.account(0));
         prop_assert_eq!(by_timer.orders(0), by_moment.orders(0));
+    }
+
+    /// A book of one level is a ladder: one that has been told of depth, by a deletion of nothing, is the oracle.
+    #[test]
+    fn a_book_of_one_level_is_a_ladder(
+        rows in rows_of_quotes(), acts in proptest::collection::vec(act(), 0..60), model in model(), mode in mode(),
+        latency_ns in 0..40_i64,
+    ) {
+        let [at_ns, seen_ns, ..] = rows[0];
+        let ran = [0, 1].map(|kind| {
+            let mut told = vec![[at_ns, seen_ns, kind, 1, 0, 0]];
+            told.extend(&rows);
+            let mut simulation = new_simulation(settings(mode, model, latency_ns));
+            simulation.watch(0, Watch::new(true, true, Some(2), Some(100))).expect("it is there");
+            let (reports, mut simulation) = run(simulation, &told, &acts, 20);
+            let levels = [Side::Buy, Side::Sell].map(|side| {
+                simulation.levels(0, side).expect("it is there").collect::<Vec<_>>()
+            });
+            let fills = simulation.take_fills(0).expect("it is there");
+            (reports, fills, levels, simulation.touch(0).expect("it is there"))
+        });
+        prop_assert_eq!(&ran[0], &ran[1]);
+    }
+
+    /// Quotes are rows of both sides' only levels; a bad one is refused, and leaves everything as it was.
+    #[test]
+    fn quotes_are_rows_of_only_levels(
+        quotes in proptest::collection::vec((0..9_i64, 90..105_i64, 1..6_i64, 0..9_i64, 0..9_i64), 1..60),
+        acts in proptest::collection::vec(act(), 0..30), feed_ns in 0..30_i64,
+    ) {
+        let mut at_ns = 0;
+        let quotes: Vec<QuoteRow> = quotes
+            .into_iter()
+            .map(|(gap, bid, spread, bid_lots, ask_lots)| {
+                at_ns += gap;
+                [at_ns, bid, bid + spread, bid_lots, ask_lots]
+            })
+            .collect();
+        let rows: Vec<Row> = quotes
+            .iter()
+            .flat_map(|[at, bid, ask, bid_lots, ask_lots]| {
+                [[*at, at + feed_ns, 6, *bid, *bid_lots, 0], [*at, at + feed_ns, 6 + ASK, *ask, *ask_lots, 0]]
+            })
+            .collect();
+        let mut as_quotes = new_simulation(settings(FillMode::Partial, QueueModel::RiskAverse, 2));
+        let bad = [at_ns + 1, 5, 6, -1, 1];
+        let wrong = as_quotes.push_quotes(0, &[quotes[0], bad], feed_ns);
+        prop_assert_eq!(wrong.map_err(|error| error.row), Err(1));
+        as_quotes.push_quotes(0, &quotes, feed_ns).expect("in order");
+        let late = as_quotes.push_quotes(0, &[[-1, 5, 6, 1, 1]], feed_ns);
+        prop_assert_eq!(late.map_err(|error| error.row), Err(quotes.len() as u64));
+        let as_rows = new_simulation(settings(FillMode::Partial, QueueModel::RiskAverse, 2));
+        let (told, by_quotes) = run(as_quotes, &[], &acts, 1);
+        let (expected, by_rows) = run(as_rows, &rows, &acts, 1_000);
+        prop_assert_eq!(told, expected);
+        prop_assert_eq!(by_quotes.touch(0), by_rows.touch(0));
+        prop_assert_eq!(by_quotes.rows(0), Ok((quotes.len() as u64, 0)));
     }
 
     /// Any numbers at all are taken or refused.

@@ -113,6 +113,10 @@ impl Exchange {
     pub(super) fn on_event(&mut self, event: &Event, outbox: &mut Outbox) {
         match event.kind {
             EventKind::Level => self.on_level(event, outbox),
+            EventKind::OnlyLevel if self.resting[event.side as usize].is_empty() => {
+                self.book.set_only(event);
+                self.after_level(event, outbox);
+            }
             EventKind::Trade => self.on_trade(event, outbox),
             _ => self.on_rare_event(event, outbox),
         }

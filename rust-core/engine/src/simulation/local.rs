@@ -77,6 +77,7 @@ impl Local {
     pub(super) fn on_event(&mut self, event: &Event) -> Result<(), SimulationError> {
         match event.kind {
             EventKind::Level => self.book.set_level(event),
+            EventKind::OnlyLevel => self.book.set_only(event),
             EventKind::Trade => return self.on_trade(event),
             // The venue's side counts what does not fit.
             _ => {

@@ -39,6 +39,7 @@ mod resting;
 mod run;
 mod stream;
 mod taken;
+mod touch_book;
 mod wake;
 
 pub use account::Account;
