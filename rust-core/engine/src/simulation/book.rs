@@ -33,6 +33,10 @@ impl Book {
 
     #[inline]
     pub(super) fn best(&self, side: Side) -> Option<Level> {
+        // What most rows are of first, here and below.
+        if let Self::Levels(book) = self {
+            return book.best(side);
+        }
         match self {
             Self::Touch(book) => book.best(side),
             Self::Levels(book) => book.best(side),
@@ -42,6 +46,9 @@ impl Book {
 
     #[inline]
     pub(super) fn size_at(&self, side: Side, price: PriceTicks) -> SizeLots {
+        if let Self::Levels(book) = self {
+            return book.size_at(side, price);
+        }
         match self {
             Self::Touch(book) => book.size_at(side, price),
             Self::Levels(book) => book.size_at(side, price),
@@ -70,10 +77,10 @@ impl Book {
     /// Sets the level that a row is of.
     #[inline]
     pub(super) fn set_level(&mut self, event: &Event) {
-        match self {
-            Self::Levels(book) => set(book, event),
-            Self::Touch(_) => self.deepen(event),
-            Self::Orders(_) => {}
+        if let Self::Levels(book) = self {
+            set(book, event);
+        } else {
+            self.deepen(event);
         }
     }
 

@@ -113,10 +113,6 @@ impl Exchange {
     pub(super) fn on_event(&mut self, event: &Event, outbox: &mut Outbox) {
         match event.kind {
             EventKind::Level => self.on_level(event, outbox),
-            EventKind::OnlyLevel if self.resting[event.side as usize].is_empty() => {
-                self.book.set_only(event);
-                self.after_level(event, outbox);
-            }
             EventKind::Trade => self.on_trade(event, outbox),
             _ => self.on_rare_event(event, outbox),
         }
@@ -149,6 +145,10 @@ impl Exchange {
     #[inline(never)]
     fn on_rare_event(&mut self, event: &Event, outbox: &mut Outbox) {
         match event.kind {
+            EventKind::OnlyLevel if self.resting[event.side as usize].is_empty() => {
+                self.book.set_only(event);
+                self.after_level(event, outbox);
+            }
             EventKind::Touch | EventKind::OnlyLevel => {
                 if event.size > 0 {
                     self.resting[event.side as usize].on_better_gone(event.price);
