@@ -633,16 +633,18 @@ class LobsterHistory:
 
     Codes: 10 an order is added, 11 gone (the size it had), 12 reduced (the size it has now), 13 traded (how
     much did); then 2 is before it, the trade with the taker's side, and after it what is left, 11 or 12.
-    `midnight_ns` is the exchange's, in UTC. Of
-    orders that rested before the file begins only trades are told. Both times are the exchange's.
+    `midnight_ns` is the exchange's, in UTC. Of orders that rested before the file only trades are told. With
+    the book file, which has a line after each message, what comes into its levels unseen is told as anonymous
+    orders (ids from 2^60) and what has left them goes from the end of its queue, so that the orders
+    make the file's levels after each message. Both times are the exchange's.
     """
 
     def __new__(cls, *, midnight_ns: int, units_per_tick: int = 100) -> Self: ...
-    def decode_lines(self, lines: bytes) -> bytes:
-        """Decode whole lines with the interpreter released.
+    def decode_lines(self, lines: bytes, book_lines: bytes | None = None) -> bytes:
+        """Decode whole lines, and those of the book file if there is one, with the interpreter released.
 
         Raises:
-            DecodeError: a line is malformed.
+            DecodeError: a line is malformed, or one of the files has more of them.
             BookError: a message contradicts the orders before it.
         """
     @property
@@ -650,7 +652,8 @@ class LobsterHistory:
         """What happened so far.
 
         lines, unknown (changes of earlier orders), stale (orders that left unseen, dropped when the market
-        passed their price) and off_grid (hidden trades between two ticks).
+        passed their price), off_grid (hidden trades between two ticks), and by the book file appeared (sizes
+        of which no message told) and left (orders that lost size unseen).
         """
 
 @final
