@@ -269,7 +269,7 @@ fn the_book_is_lobsters_after_every_message() {
 
 /// What a simulator makes of a row.
 fn apply(book: &mut L3Book, row: &Row) {
-    let [_, _, kind, price, size, id] = *row;
+    let [_, _, kind, price, lots, id] = *row;
     let side = if kind >> 8 == 0 {
         Side::Buy
     } else {
@@ -278,7 +278,7 @@ fn apply(book: &mut L3Book, row: &Row) {
     let id = OrderId(id as u64);
     let level = Level {
         price: PriceTicks(price),
-        size: SizeLots(size),
+        size: SizeLots(lots),
     };
     let done = match kind & 255 {
         row::ADDED => book.add(id, side, level),
@@ -307,7 +307,9 @@ fn the_rows_are_the_book_file_after_every_message() {
         let rows = history
             .decode_lines_with_book(line, shown)
             .expect("well formed");
-        rows.iter().for_each(|row| apply(&mut book, row));
+        for row in rows {
+            apply(&mut book, row);
+        }
         for (side, view) in SIDES.into_iter().zip(views(shown)) {
             let levels: Vec<Level> = book.levels(side).take(LEVELS_SHOWN).collect();
             assert_eq!(levels, view.levels, "message {number}, {side:?}");

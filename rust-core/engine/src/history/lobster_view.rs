@@ -80,18 +80,18 @@ impl LobsterHistory {
         message: &Message,
         side: Side,
         price: PriceTicks,
-        size: SizeLots,
+        lots: SizeLots,
     ) -> Result<(), L3Error> {
         let id = OrderId(FIRST_ANONYMOUS_ID + self.counts.appeared);
         self.counts.appeared += 1;
-        self.book.add(id, side, Level { price, size })?;
+        self.book.add(id, side, Level { price, size: lots })?;
         let order = Order {
             id,
             side,
             price,
-            size,
+            size: lots,
         };
-        self.push_change(message, &order, (row::ADDED, size));
+        self.push_change(message, &order, (row::ADDED, lots));
         Ok(())
     }
 
@@ -100,15 +100,16 @@ impl LobsterHistory {
         message: &Message,
         side: Side,
         price: PriceTicks,
-        mut size: SizeLots,
+        lots: SizeLots,
     ) -> Result<(), L3Error> {
+        let mut rest = lots;
         let orders: Vec<Order> = self.book.orders(side, price).collect();
         for order in orders.iter().rev() {
-            let part = order.size.min(size);
+            let part = order.size.min(rest);
             if part.is_zero() {
                 break;
             }
-            size.0 -= part.0;
+            rest.0 -= part.0;
             self.counts.left += 1;
             let left = what_is_left(self.book.reduce(order.id, part)?, part);
             self.push_change(message, order, left);
