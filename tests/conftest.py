@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +7,7 @@ from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.units import NS_PER_S, PriceTicks, SizeLots, TimestampNs
 
 SYMBOL = "BTC/USDT"
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FIRST_NS = 1_723_000_000 * NS_PER_S
 
 
@@ -28,6 +30,14 @@ def candle(index, opens, closes, volume=10):
         first_trade_id=index,
         last_trade_id=index,
     )
+
+
+@pytest.fixture
+def shared_data():
+    """The recordings; they are not part of the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the recordings in ../shared/data, which is not beside this checkout")
+    return SHARED_DATA
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,24 @@
 
 import statistics
 import time
+from typing import ClassVar
 
 import numpy as np
 from benches.backtest import inputs
+from benches.backtest.floor import CASH_ATOMS, COIN
 from benches.work import Contender, Work
 
+from openoutcry.assembly.backtest_settings import backtest_defaults
+from openoutcry.assembly.settings import load_settings
+from openoutcry.backtesting.history.datasets import EventsDataset
+from openoutcry.backtesting.quoting import QuotingSession
+from openoutcry.backtesting.result import DatasetRecord
 from openoutcry.native import Simulator
+from openoutcry.strategies.strategy import Candles, Needs, Quotes, Strategy
 
 EACH = 10
 """So many quotes an order."""
+DECISION_NS = 10_000_000
 NAUTILUS = "nautilus 2.0.0rc6"
 
 
@@ -85,6 +94,60 @@ def ordered(folder):
     return [orders, orders]
 
 
+class AtTheTouch(Strategy, frozen=True):
+    """Quotes a lot at each side of the touch."""
+
+    needs: ClassVar[Needs] = Needs(book=True)
+    warmup: Candles = 2
+
+    @property
+    def every_ns(self):
+        return DECISION_NS
+
+    def observe(self, market):
+        return Quotes(market.book.bid_ticks, market.book.ask_ticks, 1, 1)
+
+
+class TimedSession(QuotingSession):
+    """Notes how long a decision takes: market shown, strategy asked, mandate kept, quotes sent."""
+
+    def _decide(self, now_ns, mandate):
+        start_ns = time.perf_counter_ns()
+        super()._decide(now_ns, mandate)
+        self.taken.append((now_ns, time.perf_counter_ns() - start_ns))
+
+
+class Deciding(CallbackEach):
+    """A strategy in Python that quotes both sides, as `openoutcry backtest` runs one; wall time."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.units = 1
+        first_ns, last_ns = (int(self.rows[row, 0]) for row in (0, -1))
+        record = DatasetRecord(
+            name="quotes", path="", sha256="", kind="quotes", venue=COIN.venue, symbol=COIN.symbol,
+            first_ns=first_ns, last_ns=last_ns, rows=len(self.rows),
+        )  # fmt: skip
+        self.dataset = EventsDataset(COIN, "quotes", record, lambda _from_ns, _to_ns: iter([self.rows]))
+        self.settings = load_settings(None, backtest_defaults(COIN, CASH_ATOMS, 1_000))
+
+    def round(self):
+        self.session = TimedSession(self.dataset, AtTheTouch(), self.settings, None)
+        self.session.taken = []
+        self.session.run_in_python()
+        return round(statistics.median(taken_ns for _, taken_ns in self.session.taken))
+
+    def state(self):
+        decided = [at_ns for at_ns, _ in self.session.taken if at_ns <= self.dataset.record.last_ns]
+        return [len(decided), sum(self.session.refusals.values())]
+
+
+def decided(folder):
+    """One at each interval but the first, at whose end the mandate is made."""
+    times_ns = np.load(folder / "quotes.npy")[:, 0]
+    return [int(times_ns[-1] - times_ns[0]) // DECISION_NS - 1, 0]
+
+
 WORKS = [
     Work(
         name="quotes_python",
@@ -105,5 +168,14 @@ WORKS = [
         ours=Submitting,
         truth=ordered,
         peers={NAUTILUS: "nautilus_quotes:Submitting"},
+    ),
+    Work(
+        name="decision_to_quotes",
+        title="from a look at the touch to two quotes sent, within the mandate, wall time, p50",
+        unit="",
+        reach=3_000,
+        prepare=prepare_fewer,
+        ours=Deciding,
+        truth=decided,
     ),
 ]

@@ -367,15 +367,17 @@ class Simulator:
         spread_ticks: int | None = None,
         crossing_ticks: int | None = None,
         candle_interval_ns: int | None = None,
+        features: bool = False,
     ) -> None:
         """Wait for these things of an instrument, and for no others any more (but candles once asked for).
 
         Reports of its orders; each change of its touch; the spread becoming `spread_ticks` or more; the mid
-        coming to or crossing `crossing_ticks`; each candle of trades by time, when its end is seen.
+        coming to or crossing `crossing_ticks`; each candle of trades by time, when its end is seen. With
+        `features` they are kept from now on, and wake nobody.
 
         Raises:
             ValueError: no such instrument, or the interval is not positive.
-            CoreError: candles are asked for while the run goes on.
+            CoreError: candles or features are asked for while the run goes on.
         """
     def every(self, every_ns: int) -> None:
         """Wake every so many ns, first that long after the first event.
@@ -489,6 +491,15 @@ class Simulator:
         (order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker,
         fee_atoms, exchange_ns). Kinds: accepted, fill, canceled, expired, rejected, cancel rejected.
         Refusals: lost, halted, random, too many, would take, unknown.
+        """
+    def features(self, instrument: int) -> dict[str, float]:
+        """The features of `MarketFeed` by name, of what the trader has seen; NaN where unknown.
+
+        They follow the rows of levels (those with the same times are one update) or of orders, and the
+        trades; touches of a ticker change nothing. Empty if they are not subscribed.
+
+        Raises:
+            ValueError: no such instrument.
         """
     def candles(self, instrument: int) -> list[tuple[int, int, int, int, int, int, int, int, int]]:
         """Take the candles closed since the last time, if they are subscribed.

@@ -3,6 +3,7 @@ from tests.backtesting.candle_histories import FIRST_NS, INTERVAL_NS, random_ser
 
 from openoutcry.assembly.topology import RISK, STRATEGY
 from openoutcry.backtesting.candle_backtest import CandleBacktest
+from openoutcry.backtesting.candle_markets import CandleMarket
 from openoutcry.domain.control import Halt
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.opinions import Signal
@@ -11,7 +12,7 @@ from openoutcry.strategies.buy_and_hold import BuyAndHold
 
 @pytest.fixture
 def backtest():
-    made = CandleBacktest(random_series(1), BuyAndHold(), settings())
+    made = CandleBacktest([CandleMarket(random_series(1))], BuyAndHold(), settings())
     made.floor.open(["BTC/USDT"], "binance", FIRST_NS)
     return made
 

@@ -27,7 +27,8 @@ INSTRUMENT = Instrument(
 )
 
 
-def result_of(*, fast=10, seed=1, settings_hash="s", sha256="d" * 64, days=100, parameters=None):
+def result_of(*, fast=10, seed=1, settings_hash="s", sha256="d" * 64, days=100, parameters=None, **changes):
+    given = {"versions": {"core": "1"}} | changes
     rng = np.random.default_rng(fast)
     equity = np.rint(1e13 * np.exp(np.cumsum(rng.normal(0.001, 0.01, days)))).astype(np.int64)
     dataset = DatasetRecord(
@@ -71,7 +72,6 @@ def result_of(*, fast=10, seed=1, settings_hash="s", sha256="d" * 64, days=100, 
             "strategy": {"name": "x", "parameters": {"fast": fast}, "intents": {"long_only": True}},
         },
         config_hash=settings_hash,
-        versions={"core": "1"},
         opening_atoms=10**13,
         curve=Curve(np.arange(1, days + 1) * DAY_NS, equity, equity, equity % 7, equity // 10**9),
         fills=(fill,),
@@ -82,6 +82,7 @@ def result_of(*, fast=10, seed=1, settings_hash="s", sha256="d" * 64, days=100, 
         assumptions=("a",),
         halt_reason="none",
         wall_s=1.25,
+        **given,
     )
 
 
@@ -116,10 +117,36 @@ def test_the_same_run_has_the_same_id_and_the_same_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"fast": 11}, {"seed": 2}, {"settings_hash": "t"}, {"sha256": "e" * 64}, {"days": 99}]
+    "change",
+    [
+        {"fast": 11},
+        {"seed": 2},
+        {"settings_hash": "t"},
+        {"sha256": "e" * 64},
+        {"days": 99},
+        {"source_sha256": "a" * 64},
+        {"versions": {"openoutcry": "9"}},
+    ],
 )
 def test_another_run_has_another_id(change):
     assert row_of(result_of(**change)).run_id != row_of(result_of()).run_id
+
+
+def test_a_strategys_own_source_counts_and_not_the_version_that_it_ran_on(tmp_path):
+    own = [result_of(source_sha256=each, versions={"openoutcry": version}) for each, version in
+           (("a" * 64, "1"), ("a" * 64, "2"), ("b" * 64, "1"))]  # fmt: skip
+    ids = [row_of(each).run_id for each in own]
+    assert ids[0] == ids[1] != ids[2]
+    with RunStore(tmp_path) as store:
+        for each in own:
+            store.save(each)
+        tried = store.trials_of("sma-cross", "d" * 64)
+        assert sorted(row.source_sha256 for row in tried) == ["a" * 64, "b" * 64]
+        assert store.load(ids[2]).source_sha256 == "b" * 64
+        store.save(result_of(versions={"openoutcry": "1"}))
+        store.save(result_of(versions={"openoutcry": "2"}))  # the same try, by another version
+        assert len(store.runs()) == 4
+        assert len(store.trials_of("sma-cross", "d" * 64)) == 3
 
 
 def test_every_distinct_try_counts_once(tmp_path):

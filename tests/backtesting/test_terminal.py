@@ -8,7 +8,8 @@ from rich.console import Console
 from tests.backtesting.backtested import backtested, hostile_findings
 
 from openoutcry.backtesting.judgement import judgement_of
-from openoutcry.backtesting.terminal import BLOCKS, as_json, show, sparkline
+from openoutcry.backtesting.result_json import as_json
+from openoutcry.backtesting.terminal import BLOCKS, show, sparkline
 from openoutcry.domain.units import atoms_to_text
 
 

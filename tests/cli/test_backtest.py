@@ -131,6 +131,20 @@ def test_the_command_in_the_report_gives_the_same_bytes(oo, candles, monkeypatch
     assert Path(again["report_path"]).read_bytes() == page
 
 
+def test_an_edited_strategy_is_another_run(oo, candles, monkeypatch):
+    monkeypatch.chdir(candles.parent)
+    assert oo("new", "strategy", "my_idea").code == 0
+    line = ("backtest", "my_idea.py", "--data", candles, "--json")
+    first, again = oo(*line).result, oo(*line).result
+    with Path("my_idea.py").open("a") as file:
+        file.write("# edited\n")
+    edited = oo(*line).result
+    assert first["run_id"] == again["run_id"] != edited["run_id"]
+    assert first["source_sha256"] != edited["source_sha256"]
+    assert first["source_sha256"] in Path(first["report_path"]).read_text(encoding="utf-8")
+    assert oo("backtest", "sma_cross", "--data", candles, "--json").result["source_sha256"] == ""
+
+
 def test_settings_of_a_file_hold_and_the_line_goes_above_them(oo, candles, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text('mode = "paper"\n[risk]\nmax_weight = 0.2\n[backtest]\ntaker_fee_ppm = 10\n')

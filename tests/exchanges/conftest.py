@@ -1,6 +1,5 @@
 import asyncio
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -9,15 +8,6 @@ from openoutcry.exchanges.local.settings import LocalExchangeSettings
 from openoutcry.exchanges.local.urls import CCXT_OPTIONS, ccxt_urls
 
 PATIENCE_S = 30
-SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-@pytest.fixture
-def shared_data():
-    """The recordings; they are not part of the project."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip("needs the recordings in ../shared/data, which is not beside this checkout")
-    return SHARED_DATA
 
 
 @pytest.fixture

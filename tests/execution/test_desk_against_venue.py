@@ -332,6 +332,18 @@ class DeskMachine(RuleBasedStateMachine):
         told = Counter(fill.trade_id for fill in self.told_fills)
         assert not told or max(told.values()) == 1
 
+    @invariant()
+    def counts_are_the_sums_over_children(self):
+        roster = self.desk._roster
+        for parent in [*roster.live.values(), *roster.done.values()]:
+            folds = [child.fold for child in parent.children]
+            assert parent.filled_lots == sum(fold.filled_lots for fold in folds)
+            assert parent.committed_lots == sum(fold.committed_lots for fold in folds)
+            refused = [child for child in parent.children if child.fold.state == "REJECTED"]
+            assert parent.rejects == sum(not child.is_absent for child in refused)
+            unsettled = [child.id for child in parent.children if not child.fold.is_settled]
+            assert (parent.unsettled.id if parent.unsettled else None) in (unsettled or [None])
+
     def settle(self):
         """Faults stop; time goes on, and everything is carried out and heard."""
         self.take(self.desk.on_stop(self.now_ns))

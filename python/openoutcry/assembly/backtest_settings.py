@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -68,8 +69,12 @@ NEVER: Final = 2.0  # no change of exposure is larger but the whole one from -1 
 MAX_WEIGHT: Final = 0.99  # what is left pays the fees
 
 
-def backtest_defaults(instrument: Instrument, cash_atoms: int, taker_ppm: int) -> dict[str, object]:
+def backtest_defaults(
+    instrument: Instrument, cash_atoms: int, taker_ppm: int, others: Sequence[Instrument] = ()
+) -> dict[str, object]:
     """Settings by dotted key under which a strategy is judged alone: risk hardly limits it.
+
+    `others` are traded from the same account.
 
     The whole cash may be invested, without a volatility target; a loss halts only when nothing is left.
     Contracts may be sold short. Orders go at once: candles cannot tell slices of seconds apart. Checks of
@@ -78,7 +83,7 @@ def backtest_defaults(instrument: Instrument, cash_atoms: int, taker_ppm: int) -
     return {
         "mode": "backtest",
         "deployment_id": "bt",
-        "symbols": [instrument.symbol],
+        "symbols": list(dict.fromkeys(each.symbol for each in (instrument, *others))),
         "strategy.intents.long_only": instrument.kind == "spot",
         "strategy.intents.twap_change": NEVER,
         "risk.target_volatility_per_year": 1e6,

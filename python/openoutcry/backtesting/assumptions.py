@@ -1,11 +1,19 @@
 """What backtests on candles and on recorded frames take for granted, in words."""
 
+from typing import Final
+
 from openoutcry.assembly.settings import Settings
 from openoutcry.backtesting.fee_schedule import fee_sentences
 
+TOGETHER: Final = (
+    "all symbols are traded from one account; candles are shown in the order of their closes",
+    "the strategy is asked when each symbol has closed a candle at the same moment",
+    "buy and hold is the cash in equal parts, one for each symbol, without rebalancing",
+)
 
-def assumptions(settings: Settings) -> tuple[str, ...]:
-    """One sentence for each assumption."""
+
+def assumptions(settings: Settings, *, symbols: int = 1) -> tuple[str, ...]:
+    """One sentence for each assumption of a backtest over candles of so many symbols."""
     costs, risk = settings.backtest, settings.risk
     order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
     shorts = "left out" if settings.strategy.intents.long_only else "taken"
@@ -19,6 +27,7 @@ def assumptions(settings: Settings) -> tuple[str, ...]:
         f"at most {risk.max_weight:.0%} of the equity is invested; shorts are {shorts}",
         f"risk targets a volatility of {risk.target_volatility_per_year:g} a year (1e+06 is no target)",
         f"risk halts at a drawdown of {risk.max_drawdown_bps / 100:g} %",
+        *(TOGETHER if symbols > 1 else ()),
     )
 
 

@@ -1,7 +1,7 @@
-"""One strategy over the candles of one instrument: the floor, its market, and what happened on it."""
+"""One strategy over candles: the floor, its market, and what happened on it."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -9,9 +9,11 @@ import numpy as np
 from openoutcry.assembly import factory
 from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
+from openoutcry.backtesting.candle_markets import CandleMarket, in_order
 from openoutcry.backtesting.candle_venue import CandleVenue
 from openoutcry.backtesting.floor import TradingFloor
-from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.joint_venue import JointVenue
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.market import CandleClosed
@@ -72,30 +74,37 @@ class Chronicle:
 
 
 class CandleBacktest:
-    """One strategy over the candles of one instrument."""
+    """One strategy over the candles of one instrument, or of several that lie `together`."""
 
     def __init__(
         self,
-        series: CandleSeries,
+        markets: Sequence[CandleMarket],
         strategy: Strategy,
         settings: Settings,
         *,
         run_id: str = "",
-        funding: Funding | None = None,
         plugins: Plugins | None = None,
     ) -> None:
-        """Wire the floor for one run, whose id begins its orders' ids."""
-        self._series = series
-        self._symbol = series.instrument.symbol
-        self.columns = frozen_columns(series)
+        """Wire the floor for one run, whose id begins its orders' ids.
+
+        The first symbol is the strategy's own.
+
+        Raises:
+            InvalidInputError: the strategy looks at another number of symbols.
+        """
+        self._all = tuple(market.series for market in markets)
+        self._series = self._all[0]
+        self._symbol, *others = (market.symbol for market in markets)
+        self.columns = frozen_columns(self._series)
         self.chronicle = Chronicle()
         self.desk = StrategyDesk(
             symbol=self._symbol,
             strategy=strategy,
             settings=settings.strategy.intents,
-            window=HistoryWindow(symbol=self._symbol, history=self.columns),
+            window=None if others else HistoryWindow(symbol=self._symbol, history=self.columns),
+            others=others,
         )
-        rules, costs = {self._symbol: series.instrument}, settings.backtest
+        rules, costs = {market.symbol: market.series.instrument for market in markets}, settings.backtest
         deciders: dict[Role, Decider] = {
             STRATEGY: self.desk,
             RISK: RiskOfficer(rules, settings.risk, vetoes=factory.vetoes(plugins) if plugins else ()),
@@ -104,17 +113,17 @@ class CandleBacktest:
             deciders[CLASSIFICATION] = factory.ensemble(settings, self._symbol, plugins or Plugins())
         self.execution = ExecutionDesk(
             deployment_id=factory.deployment_of_run(settings, run_id),
-            venue=series.instrument.venue,
+            venue=self._series.instrument.venue,
             instruments=rules,
             journal=RecordsInMemory(),
-            opening_balances={series.instrument.settlement: costs.cash_atoms},
+            opening_balances={self._series.instrument.settlement: costs.cash_atoms},
             settings=settings.execution,
         )
-        self.venue = CandleVenue(series, costs, funding)
+        self.venues = {market.symbol: CandleVenue(market.series, costs, market.funding) for market in markets}
         self.floor = TradingFloor(
             deciders=deciders,
             execution=self.execution,
-            venue=self.venue,
+            venue=JointVenue(self.venues) if others else self.venues[self._symbol],
             order_latency_ns=costs.order_latency_ns,
             report_latency_ns=costs.report_latency_ns,
             remember=self.chronicle.remember,
@@ -126,12 +135,26 @@ class CandleBacktest:
         Raises:
             OpenOutcryError: the strategy failed, or its `exposures` are not what it observes.
         """
-        self.floor.open(
-            [self._symbol], self._series.instrument.venue, TimestampNs(int(self._series.open_ns[0]))
-        )
-        rows, row, told = len(self._series), 0, 0
+        first_ns = min(int(series.open_ns[0]) for series in self._all)
+        last_ns = max(int(series.close_ns[-1]) for series in self._all)
+        rows = sum(len(series) for series in self._all)
+        self.floor.open(list(self.venues), self._series.instrument.venue, TimestampNs(first_ns))
+        if len(self._all) > 1:
+            self._show_together(rows, progress)
+        else:
+            self._show(rows, shares, progress)
+        self.floor.run_until(TimestampNs(last_ns))
+        self.floor.close()
+        if progress is not None:
+            progress(rows, rows)
+        if self.execution.unreconciled():
+            raise OpenOutcryError(f"orders are unaccounted for: {self.execution.unreconciled()[0]}")
+
+    def _show(self, rows: int, shares: Shares | None, progress: Progress | None) -> None:
+        """The candles of one instrument, all or those at which the desk acts."""
+        row = told = 0
         outlook = None if shares is None else Outlook(self._warm(shares))
-        candle_at = self._candles()
+        candle_at = _candles(self._series)
         while True:
             if outlook is not None:
                 row = self.desk.skip(outlook, row)
@@ -143,12 +166,15 @@ class CandleBacktest:
             if progress is not None and row - told >= CANDLES_A_STEP:
                 told = row
                 progress(row, rows)
-        self.floor.run_until(TimestampNs(int(self._series.close_ns[-1])))
-        self.floor.close()
-        if progress is not None:
-            progress(rows, rows)
-        if self.execution.unreconciled():
-            raise OpenOutcryError(f"orders are unaccounted for: {self.execution.unreconciled()[0]}")
+
+    def _show_together(self, rows: int, progress: Progress | None) -> None:
+        """The candles of several instruments, in the order of their closes."""
+        candles = [_candles(series) for series in self._all]
+        for shown, (number, row) in enumerate(zip(*in_order(self._all), strict=True)):
+            if not self.floor.show(candles[number](row)):
+                break
+            if progress is not None and shown % CANDLES_A_STEP == 0:
+                progress(shown, rows)
 
     def _warm(self, shares: Shares) -> Shares:
         """Before the desk's own warm-up there are no wishes."""
@@ -171,35 +197,34 @@ class CandleBacktest:
             )
         self.chronicle.signal = None
 
-    def _candles(self) -> Callable[[int], CandleClosed]:
-        """Makes the message of one candle. What candle data do not tell (trades, their sides) is 0."""
-        series, symbol = self._series, self._symbol
-        opens_ns, opens, highs, lows, closes, volumes = series.views()
-        interval_ns = series.interval_ns
-        name = (
-            f"candle:{symbol}:{interval_text(interval_ns)}"  # as live, so that runs can be compared by cause
+
+def _candles(series: CandleSeries) -> Callable[[int], CandleClosed]:
+    """Makes the message of one candle. What candle data do not tell (trades, their sides) is 0."""
+    symbol = series.instrument.symbol
+    opens_ns, opens, highs, lows, closes, volumes = series.views()
+    interval_ns = series.interval_ns
+    name = f"candle:{symbol}:{interval_text(interval_ns)}"  # as live, so that runs can be compared by cause
+
+    def candle_at(row: int) -> CandleClosed:
+        open_ns = opens_ns[row]
+        return CandleClosed(
+            id=f"{name}:{open_ns + interval_ns}",
+            symbol=symbol,
+            open_ns=TimestampNs(open_ns),
+            close_ns=TimestampNs(open_ns + interval_ns),
+            open_ticks=PriceTicks(opens[row]),
+            high_ticks=PriceTicks(highs[row]),
+            low_ticks=PriceTicks(lows[row]),
+            close_ticks=PriceTicks(closes[row]),
+            volume_lots=SizeLots(volumes[row]),
+            buy_volume_lots=SizeLots(0),
+            notional=0,
+            trade_count=0,
+            first_trade_id=0,
+            last_trade_id=0,
         )
 
-        def candle_at(row: int) -> CandleClosed:
-            open_ns = opens_ns[row]
-            return CandleClosed(
-                id=f"{name}:{open_ns + interval_ns}",
-                symbol=symbol,
-                open_ns=TimestampNs(open_ns),
-                close_ns=TimestampNs(open_ns + interval_ns),
-                open_ticks=PriceTicks(opens[row]),
-                high_ticks=PriceTicks(highs[row]),
-                low_ticks=PriceTicks(lows[row]),
-                close_ticks=PriceTicks(closes[row]),
-                volume_lots=SizeLots(volumes[row]),
-                buy_volume_lots=SizeLots(0),
-                notional=0,
-                trade_count=0,
-                first_trade_id=0,
-                last_trade_id=0,
-            )
-
-        return candle_at
+    return candle_at
 
 
 def frozen_columns(series: CandleSeries) -> CandleColumns:

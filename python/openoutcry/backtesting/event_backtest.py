@@ -79,7 +79,7 @@ class EventBacktest:
             settings=settings.execution,
         )
         self.floor = TradingFloor(
-            deciders=_deciders(strategy, settings, rules, plugins or Plugins()),
+            deciders=self._deciders(strategy, settings, rules, plugins or Plugins()),
             execution=self.execution,
             venue=self.venue,
             order_latency_ns=0,
@@ -87,8 +87,31 @@ class EventBacktest:
             remember=self.chronicle.remember,
         )
         for number in range(len(self._instruments)):
-            self.simulator.subscribe(number, reports=True, candle_interval_ns=self._interval_ns)
+            self.simulator.subscribe(
+                number,
+                reports=True,
+                candle_interval_ns=self._interval_ns,
+                features=strategy.needs.features and not number,
+            )
         self.simulator.every(self.marks.interval_ns)
+
+    def _deciders(
+        self, strategy: Strategy, settings: Settings, rules: Mapping[str, Instrument], plugins: Plugins
+    ) -> dict[Role, Decider]:
+        symbol, *others = rules
+        deciders: dict[Role, Decider] = {
+            STRATEGY: StrategyDesk(
+                symbol=symbol,
+                strategy=strategy,
+                settings=settings.strategy.intents,
+                others=others,
+                features=lambda _symbol: self.simulator.features(0),
+            ),
+            RISK: RiskOfficer(rules, settings.risk, vetoes=factory.vetoes(plugins)),
+        }
+        if strategy.needs.opinions:
+            deciders[CLASSIFICATION] = factory.ensemble(settings, symbol, plugins)
+        return deciders
 
     def run(self) -> list[CandleSeries]:
         """Trade the whole history; the marks of each instrument.
@@ -210,18 +233,3 @@ def _settlements(
         )
     ]
     return sorted(found, reverse=True)
-
-
-def _deciders(
-    strategy: Strategy, settings: Settings, rules: Mapping[str, Instrument], plugins: Plugins
-) -> dict[Role, Decider]:
-    symbol, *others = rules
-    deciders: dict[Role, Decider] = {
-        STRATEGY: StrategyDesk(
-            symbol=symbol, strategy=strategy, settings=settings.strategy.intents, others=others
-        ),
-        RISK: RiskOfficer(rules, settings.risk, vetoes=factory.vetoes(plugins)),
-    }
-    if strategy.needs.opinions:
-        deciders[CLASSIFICATION] = factory.ensemble(settings, symbol, plugins)
-    return deciders

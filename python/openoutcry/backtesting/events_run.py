@@ -11,13 +11,14 @@ import numpy as np
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import CashFlow
+from openoutcry.backtesting.assumptions import TOGETHER
 from openoutcry.backtesting.event_backtest import CANDLE, EventBacktest
-from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.history.candles import CandleSeries, Funding, record_funding
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.marks import funding_of_fills, joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
-from openoutcry.backtesting.result import BacktestResult, Curve, Integers
+from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord, Integers
 from openoutcry.backtesting.runner import parameters_of, run_id_of
 from openoutcry.backtesting.simulated_market import (
     QUOTES,
@@ -31,6 +32,7 @@ from openoutcry.domain.units import BASIS_POINTS, TimestampNs
 from openoutcry.native import DecodeError
 from openoutcry.plugins.loader import Plugins
 from openoutcry.risk_management.limits import NO_COLLAR_BPS
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.market_maker import MarketMaker
 from openoutcry.strategies.strategy import Strategy
 
@@ -74,7 +76,8 @@ def run_events(
     datasets = _settled(datasets, settings)
     paid_by = funding or {}
     parameters = parameters_of(strategy)
-    run_id = run_id_of([config_hash(settings), strategy.name, parameters, _identity(datasets, paid_by)])
+    code = own_source_sha256(strategy)
+    run_id = run_id_of([config_hash(settings), strategy.name, code, parameters, _identity(datasets, paid_by)])
     run = _Run(run_id, datasets, strategy, settings, paid_by, progress)
     try:
         result = _quote(run, in_python=in_python) if strategy.needs.book else _trade(run, plugins)
@@ -113,7 +116,7 @@ def _identity(datasets: Sequence[EventsDataset], funding: Mapping[str, Funding])
     """What tells the data of two runs apart."""
     return [
         *([each.record.sha256, each.instrument.symbol, each.record.last_ns] for each in datasets),
-        *([symbol, each.times_ns.tolist(), each.rates.tolist()] for symbol, each in sorted(funding.items())),
+        *([symbol, each.sha256] for symbol, each in sorted(funding.items())),
     ]
 
 
@@ -152,7 +155,9 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
             "a candle is known with the first trade after it; deciding takes no time",
             "the feed is never stale, and nothing is alerted",
             *(unpaid or ("funding is paid on what we know to hold, at the mid",)),
+            *(TOGETHER if len(series) > 1 else ()),
         ),
+        marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in series},
         halt_reason=backtest.floor.halt_reason,
     )
 
@@ -255,7 +260,7 @@ def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
         strategy=run.strategy.name,
         parameters=parameters_of(run.strategy),
         instruments={dataset.instrument.symbol: dataset.instrument for dataset in run.datasets},
-        datasets=tuple(dataset.record for dataset in run.datasets),
+        datasets=tuple(record for dataset in run.datasets for record in _records(dataset, run.funding)),
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -265,7 +270,16 @@ def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
         fills=tuple(fills),
         fees_atoms=sum(fill.fee_atoms for fill in fills),
         funding_atoms=0,
+        source_sha256=own_source_sha256(run.strategy),
     )
+
+
+def _records(dataset: EventsDataset, funding: Mapping[str, Funding]) -> Iterator[DatasetRecord]:
+    """The record of a dataset, and that of its instrument's funding."""
+    yield dataset.record
+    paid = funding.get(dataset.instrument.symbol)
+    if paid is not None:
+        yield record_funding(paid, dataset.instrument)
 
 
 def candles_of_trades(dataset: EventsDataset, settings: Settings, interval_ns: int) -> CandleSeries:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any, Final, Protocol
 
 from openoutcry.assembly.topology import (
@@ -36,13 +37,13 @@ from openoutcry.execution.desk import ExecutionDesk
 from openoutcry.execution.turn import Decision
 
 # Which field of a message says when it happened: nobody may hear of it earlier.
-_STAMPS: Final[dict[type[Message], str]] = {
-    CandleClosed: "close_ns",
-    Classification: "close_ns",
-    OrderIntent: "event_ns",
+_STAMPS: Final[dict[type[Message], Callable[[Any], int]]] = {
+    CandleClosed: attrgetter("close_ns"),
+    Classification: attrgetter("close_ns"),
+    OrderIntent: attrgetter("event_ns"),
     **dict.fromkeys(
         (MarketAlert, VenueStatus, Signal, Refused, Accepted, Fill, Rejected, Done, PositionReport, Halt),
-        "at_ns",
+        attrgetter("at_ns"),
     ),
 }
 _FIRST: Final = 0  # what happens first of all that happens at one moment: the market
@@ -177,9 +178,9 @@ class TradingFloor:
         if receivers is None:
             raise TypeError(f"{source} sends no {kind.__name__}; add a row to assembly/topology.py")
         stamp = _STAMPS.get(kind)
-        if stamp is not None and getattr(message, stamp) > self.now_ns:
+        if stamp is not None and stamp(message) > self.now_ns:
             raise InvalidInputError(
-                f"{message.id} of {source} tells of {getattr(message, stamp)} ns at {self.now_ns} ns: "
+                f"{message.id} of {source} tells of {stamp(message)} ns at {self.now_ns} ns: "
                 "a decider looked ahead; correct it"
             )
         for receive in receivers:

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from openoutcry.backtesting.account_curve import CashFlow, account_curve
+from openoutcry.backtesting.account_curve import CashFlow, account_curve, bought_and_held
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import Curve, DatasetRecord
 from openoutcry.domain.instrument import Instrument
@@ -82,19 +82,26 @@ def joint_curve(
 ) -> Curve:
     """One account's curve over instruments with the same times; price and position are of the first.
 
-    `paid` is the funding by symbol. Fills are in the order of their times.
+    `paid` is the funding by symbol. Fills are in the order of their times. The benchmark is the opening cash
+    in equal parts, each bought and held.
 
     Raises:
         InvalidInputError: as `account_curve`.
     """
-    curves = []
+    part, rest = divmod(opening_atoms, len(series))
+    curves, held = [], []
     for index, each in enumerate(series):
         symbol = each.instrument.symbol
         own = [fill for fill in fills if fill.symbol == symbol]
         cash = 0 if index else opening_atoms
         curves.append(account_curve(each, cash, own, paid.get(symbol, ()), taker_fee_ppm))
+        held.append(bought_and_held(each, part if index else part + rest, taker_fee_ppm))
     first, *others = curves
-    return replace(first, equity_atoms=sum((each.equity_atoms for each in others), first.equity_atoms))
+    return replace(
+        first,
+        equity_atoms=sum((each.equity_atoms for each in others), first.equity_atoms),
+        benchmark_atoms=sum(held[1:], held[0]),
+    )
 
 
 def funding_atoms(instrument: Instrument, price_ticks: int, position_lots: int, rate: float) -> int:

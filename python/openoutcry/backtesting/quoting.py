@@ -42,6 +42,7 @@ class QuotingSession:
         self.refusals: Counter[str] = Counter()
         self.halt_reason = ""
         self._instrument = dataset.instrument
+        self._symbol = dataset.instrument.symbol
         self._strategy = strategy
         self._settings = settings
         self._mids: deque[tuple[int, float]] = deque(maxlen=strategy.warmup)
@@ -104,14 +105,9 @@ class QuotingSession:
         if mandate.is_exhausted(net_atoms):
             self._stop(net_atoms)
             return
-        market = Market(
-            self._instrument.symbol,
-            NO_CANDLES,
-            TimestampNs(now_ns),
-            book=Touch(PriceTicks(bid), SizeLots(bid_lots), PriceTicks(ask), SizeLots(ask_lots)),
-            position_lots=position,
-            mids=self._mids,
-        )
+        shown = Touch(PriceTicks(bid), SizeLots(bid_lots), PriceTicks(ask), SizeLots(ask_lots))
+        at_ns = TimestampNs(now_ns)
+        market = Market(self._symbol, NO_CANDLES, at_ns, None, {}, shown, position, self._mids)
         wish = self._ask(market)
         if wish is None:
             return

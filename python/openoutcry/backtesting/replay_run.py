@@ -23,6 +23,7 @@ from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import CandleClosed
 from openoutcry.native import DecodeError
 from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.strategy import Strategy
 
 FRAMES_A_STEP = 2_000  # between two calls of `progress`
@@ -58,7 +59,8 @@ def run_recording(
     costs = settings.backtest
     hashed = config_hash(market_settings)
     seen = [data.dataset.sha256, instrument.symbol, speed]
-    run_id = run_id_of([hashed, strategy.name, parameters, seen])
+    code = own_source_sha256(strategy)
+    run_id = run_id_of([hashed, strategy.name, code, parameters, seen])
     backtest = ReplayBacktest(
         instrument, strategy, market_settings, run_id=run_id, plugins=plugins, witness=witness
     )
@@ -86,6 +88,7 @@ def run_recording(
         halt_reason=backtest.floor.halt_reason,
         unfilled=backtest.unfilled,
         replay_speed=speed,
+        source_sha256=code,
         wall_s=time.perf_counter() - began_s,
     )
 

@@ -13,7 +13,7 @@ from openoutcry.domain.orders import Fill
 from openoutcry.domain.units import TimestampNs
 
 Integers = npt.NDArray[np.int64]
-DataKind = Literal["candles", "events"]
+DataKind = Literal["candles", "events", "funding"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Which data a backtest saw. `sha256` is of the content, not of the file that it came in."""
+    """Which data a backtest saw. `sha256` is of the content, not of the file that it came in.
+
+    A contract's funding follows the data of its symbol.
+    """
 
     name: str
     path: str
@@ -46,8 +49,9 @@ class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Curve:
     """The account at moments of the market's time, all columns of one length.
 
-    `equity_atoms` is cash and position at the price then, fees and funding included; `benchmark_atoms` the
-    opening cash bought and held, its one fee included. Price and position are of the first symbol.
+    `equity_atoms` is cash and positions at the prices then, fees and funding included; `benchmark_atoms` the
+    opening cash bought and held, in equal parts of all symbols, one fee each included. Price and position are
+    of the first symbol.
     """
 
     times_ns: Integers
@@ -68,8 +72,9 @@ class BacktestResult:
     rejects, cancels and such by name; `refusals` by check.
     `assumptions` says in words what the simulation assumed, for the report. `halt_reason` is why risk ended
     trading before the data ended, or empty. `unfilled` says by intent's id why it did not trade, where the
-    backtest kept it: over recorded frames. `replay_speed` is that of the replay whose durations the settings
-    have, 0 where no frames were replayed. `wall_s` does not belong to the result's bytes.
+    backtest kept it: over recorded frames. `marks` are the last prices by symbol, in ticks. `replay_speed` is
+    that of the replay whose durations the settings have, 0 where no frames were replayed. `source_sha256` is
+    of the strategy's own files, empty for one of openoutcry's. `wall_s` is no part of the result's bytes.
     """
 
     run_id: str
@@ -91,7 +96,9 @@ class BacktestResult:
     assumptions: tuple[str, ...] = ()
     halt_reason: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, int] = field(default_factory=dict)
     replay_speed: float = 0.0
+    source_sha256: str = ""
     wall_s: float = 0.0
 
     @property

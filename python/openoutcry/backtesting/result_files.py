@@ -41,7 +41,9 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: tuple[str, ...]
     halt_reason: str
     unfilled: dict[str, str] = {}
+    marks: dict[str, int] = {}
     replay_speed: float = 0.0
+    source_sha256: str = ""
 
 
 def write_result(folder: Path, result: BacktestResult) -> None:

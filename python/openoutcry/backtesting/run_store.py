@@ -28,6 +28,7 @@ from openoutcry.plugins.registry import did_you_mean
 FOLDER: Final = "backtests"
 APPLICATION_ID: Final = 0x4F4F4254  # "OOBT"
 SCHEMA_VERSION: Final = 1
+PACKAGE: Final = "openoutcry"  # among the versions of a result
 ID_DIGITS: Final = 12  # hexadecimal: 48 bits, a collision among a million runs has odds of 1 to 500
 SHOWN: Final = 5  # names in an error
 
@@ -44,6 +45,10 @@ CREATE TABLE IF NOT EXISTS runs(
   kurtosis REAL, net_atoms INTEGER NOT NULL, fills INTEGER NOT NULL, verdict TEXT NOT NULL, study TEXT NOT
   NULL, created_utc TEXT NOT NULL, wall_s REAL NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS tried ON runs(strategy, dataset_sha256);
+CREATE TABLE IF NOT EXISTS sources(run_id TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT;
+"""
+_ROWS: Final = """
+SELECT runs.*, coalesce(sources.sha256, '') AS source_sha256 FROM runs LEFT JOIN sources USING (run_id)
 """
 # A trial that is run again by hand becomes a run, a run that is tried again stays one.
 _UPSERT: Final = """
@@ -55,6 +60,7 @@ ON CONFLICT(run_id) DO UPDATE SET kind = excluded.kind, sharpe = excluded.sharpe
   verdict = excluded.verdict, wall_s = excluded.wall_s
 WHERE excluded.kind != 'trial'
 """
+_UPSERT_SOURCE: Final = "INSERT OR IGNORE INTO sources VALUES (:run_id, :source_sha256)"
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +68,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `parameters` is JSON with sorted keys. `from_ns` and `to_ns` are the first and last moment of the curve.
     `study` is the optimisation that a trial belongs to. `created_utc` is when it was first run.
+    `source_sha256` is of the strategy's own files, empty for one of openoutcry's.
     """
 
     run_id: str
@@ -84,6 +91,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     study: str = ""
     created_utc: str = ""
     wall_s: float = 0.0
+    source_sha256: str = ""
 
 
 def canonical(value: object) -> str:
@@ -119,14 +127,15 @@ def backtest_id(
     seed: int,
     from_ns: int,
     to_ns: int,
+    code: str,
 ) -> str:
     """The id of a backtest, from all that decides its result: the same run has the same id, wherever it runs.
 
-    `b-` and 12 hexadecimal digits. A changed strategy or engine runs under the same id, and replaces what is
-    kept.
+    `b-` and 12 hexadecimal digits. `code` is the hash of the strategy's source, or the version of openoutcry
+    that it belongs to.
     """
     text = canonical(
-        [strategy, dict(parameters), dataset_sha256, settings_hash, seed, from_ns, to_ns],
+        [strategy, dict(parameters), dataset_sha256, settings_hash, seed, from_ns, to_ns, code],
     )
     return f"b-{hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]}"
 
@@ -149,6 +158,8 @@ def row_of(result: BacktestResult, kind: RunKind = "run", *, verdict: str = "", 
         span_ns=(int(result.curve.times_ns[0]), int(result.curve.times_ns[-1])),
         net_atoms=result.net_atoms,
         fills=len(result.fills),
+        source_sha256=result.source_sha256,
+        version=result.versions.get(PACKAGE, ""),
     )
     return msgspec.structs.replace(row, kind=kind, verdict=verdict, study=study, wall_s=result.wall_s)
 
@@ -164,8 +175,13 @@ def summed_up(
     span_ns: tuple[int, int],
     net_atoms: int,
     fills: int,
+    source_sha256: str = "",
+    version: str = "",
 ) -> RunRow:
-    """The row of a backtest of which the returns are known; `span_ns` is from when to when."""
+    """The row of a backtest of which the returns are known; `span_ns` is from when to when.
+
+    `source_sha256` is of the strategy's own files; without them `version` of openoutcry is that of its code.
+    """
     moments = moments_of(returns.values) if len(returns) > 1 else None
     known = moments if moments is not None and moments.deviation > 0 else None
     identity: dict[str, Any] = {
@@ -176,7 +192,7 @@ def summed_up(
         "to_ns": span_ns[1],
     }
     return RunRow(
-        run_id=backtest_id(strategy, parameters, **identity),
+        run_id=backtest_id(strategy, parameters, **identity, code=source_sha256 or version),
         kind="trial",
         strategy=strategy,
         parameters=canonical(dict(parameters)),
@@ -187,6 +203,7 @@ def summed_up(
         kurtosis=known.kurtosis if known else None,
         net_atoms=net_atoms,
         fills=fills,
+        source_sha256=source_sha256,
         **identity,
     )
 
@@ -248,6 +265,7 @@ class RunStore:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(_UPSERT, stamped)
+            self._connection.executemany(_UPSERT_SOURCE, [each for each in stamped if each["source_sha256"]])
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
@@ -262,7 +280,7 @@ class RunStore:
         Raises:
             MissingDataError: its result was not kept (trials are a row only), or cannot be read.
         """
-        found = self._select("SELECT * FROM runs WHERE run_id = ?", (run_id,))
+        found = self._select("WHERE run_id = ?", (run_id,))
         return read_result(self.folder / run_id, wall_s=found[0].wall_s if found else 0.0)
 
     def find(self, reference: str) -> RunRow:
@@ -274,7 +292,7 @@ class RunStore:
         """
         if not re.fullmatch(r"[a-z0-9-]+", reference):
             raise InvalidInputError(f"{reference!r} is no run's id; give one as b-0123456789ab")
-        found = self._select("SELECT * FROM runs WHERE run_id GLOB ? || '*' ORDER BY run_id", (reference,))
+        found = self._select("WHERE run_id GLOB ? || '*' ORDER BY run_id", (reference,))
         if len(found) == 1:
             return found[0]
         if found:
@@ -282,9 +300,7 @@ class RunStore:
             raise InvalidInputError(
                 f"{len(found)} backtests begin with {reference!r} ({names}, …); give more of it"
             )
-        latest = self._select(
-            "SELECT * FROM runs WHERE kind != 'trial' ORDER BY created_utc DESC LIMIT 20", ()
-        )
+        latest = self._select("WHERE kind != 'trial' ORDER BY created_utc DESC LIMIT 20", ())
         if not latest:
             raise MissingDataError(f"there is no backtest in {self.folder} yet; run `openoutcry backtest`")
         near = did_you_mean(reference, [row.run_id for row in latest])
@@ -293,25 +309,26 @@ class RunStore:
     def trials_of(self, strategy: str, dataset_sha256: str) -> tuple[RunRow, ...]:
         """Everything that was tried with a strategy on this data, one row for each distinct try.
 
-        Distinct are parameters, settings and time; another seed is no new try. The curve of a walk-forward is
-        made of trials, and none itself.
+        Distinct are the strategy's own source, parameters, settings and time; another seed is no new try. The
+        curve of a walk-forward is made of trials, and none itself.
         """
         return tuple(
             self._select(
-                "SELECT * FROM runs WHERE strategy = ? AND dataset_sha256 = ? AND kind != 'walk-forward' "
-                "GROUP BY parameters, settings_hash, from_ns, to_ns ORDER BY created_utc, run_id",
+                "WHERE strategy = ? AND dataset_sha256 = ? AND kind != 'walk-forward' GROUP BY parameters, "
+                "settings_hash, from_ns, to_ns, source_sha256 ORDER BY created_utc, run_id",
                 (strategy, dataset_sha256),
             )
         )
 
     def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The runs whose results are kept, newest first."""
-        query = "SELECT * FROM runs WHERE kind != 'trial' ORDER BY created_utc DESC, run_id LIMIT ?"
+        query = "WHERE kind != 'trial' ORDER BY created_utc DESC, run_id LIMIT ?"
         return tuple(self._select(query, (limit,)))
 
     def _select(self, query: str, values: tuple[object, ...]) -> list[RunRow]:
+        """The rows that a query's conditions leave."""
         try:
-            return [RunRow(**dict(row)) for row in self._connection.execute(query, values)]
+            return [RunRow(**dict(row)) for row in self._connection.execute(_ROWS + query, values)]
         except sqlite3.Error as error:
             raise damaged(self.path, error) from error
 

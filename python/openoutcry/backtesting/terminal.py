@@ -1,66 +1,22 @@
-"""A backtest on the terminal: the verdict first, then the figures with buy and hold beside; and as JSON."""
+"""A backtest on the terminal: the verdict first, then the figures with buy and hold beside."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
-from openoutcry.backtesting.statistics.bootstrap import Bands
-from openoutcry.backtesting.statistics.performance import Performance
-from openoutcry.backtesting.statistics.verdict import Verdict
-from openoutcry.domain.units import atoms_to_text
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 SPARKLINE_CHARS: Final = 40
 STYLES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold red"}
-
-
-def as_json(
-    result: BacktestResult, performance: Performance, verdict: Verdict, bands: Bands | None = None
-) -> dict[str, Any]:
-    """A backtest for programs.
-
-    `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`; `datasets` with their
-    hashes and findings; `verdict` {level, line, reasons}; `opening`, `net`, `gross`, `fees`, `funding`,
-    exact decimal text in the quote asset; `performance` with every figure (shares of 1, amounts in atoms,
-    None with its reason in `undefined`); `bands` or null; `counts`, `refusals`, `assumptions`, `halt_reason`,
-    `versions`, `fills` (their number) and `wall_s`.
-    """
-    told = {
-        "run_id": result.run_id,
-        "strategy": result.strategy,
-        "parameters": dict(result.parameters),
-        "symbols": list(result.instruments),
-        "quote": result.instruments[result.symbol].settlement,
-        "seed": result.seed,
-        "config_hash": result.config_hash,
-        "datasets": result.datasets,
-        "verdict": verdict,
-        "opening": atoms_to_text(result.opening_atoms),
-        "net": atoms_to_text(performance.net_atoms),
-        "gross": atoms_to_text(performance.gross_atoms),
-        "fees": atoms_to_text(performance.fees_atoms),
-        "funding": atoms_to_text(performance.funding_atoms),
-        "performance": performance,
-        "bands": bands,
-        "counts": dict(result.counts),
-        "refusals": dict(result.refusals),
-        "assumptions": list(result.assumptions),
-        "halt_reason": result.halt_reason,
-        "versions": dict(result.versions),
-        "fills": len(result.fills),
-        "wall_s": result.wall_s,
-    }
-    plain: dict[str, Any] = msgspec.to_builtins(told, enc_hook=str)
-    return plain
 
 
 def show(judgement: Judgement, *, report: Path | None = None, console: Console | None = None) -> None:
@@ -120,7 +76,8 @@ def _figures(judgement: Judgement) -> Table:
     quote = judgement.result.instruments[judgement.result.symbol].settlement
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    for name in ("strategy", "buy and hold"):
+    is_one = len(judgement.result.instruments) == 1
+    for name in ("strategy", "buy and hold" if is_one else "held in equal parts"):
         table.add_column(name, justify="right")
     table.add_column("", style="dim")
     sharpe = f"{ratio(bands.sharpe.low)} to {ratio(bands.sharpe.high)}" if bands and bands.sharpe else ""
@@ -136,6 +93,14 @@ def _figures(judgement: Judgement) -> Table:
         ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
         ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),
     )  # fmt: skip
-    for row in rows:
+    for row in (*rows, *(() if is_one else _symbols(judgement))):
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _symbols(judgement: Judgement) -> Iterator[tuple[str, str, str, str]]:
+    """What each symbol had part in it, a row each."""
+    quote = judgement.result.instruments[judgement.result.symbol].quote
+    for part in parts_of(judgement.result, judgement.trips):
+        earned = f"{amount(part.net_atoms, signed=True)} {quote}"
+        yield part.symbol, earned, "", f"{part.trades:,} trades, {percent(part.win_rate, 0)} won"

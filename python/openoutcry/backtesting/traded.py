@@ -86,6 +86,7 @@ def traded_in_backtest(result: BacktestResult) -> Traded:
     marks = {fill.symbol: int(fill.price_ticks) for fill in result.fills}
     if len(result.curve):
         marks[result.symbol] = int(result.curve.price_ticks[-1])
+    marks |= result.marks
     refused = tuple(f"{check} refused {count} intents" for check, count in sorted(result.refusals.items()))
     return Traded(
         name=result.run_id,

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,10 +14,12 @@ import numpy as np
 from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER_BPS, backtest_defaults
 from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
-from openoutcry.backtesting.history.candles import CandleSeries, load_candles, load_funding
+from openoutcry.backtesting.candle_markets import CandleMarket
+from openoutcry.backtesting.history.candles import CandleSeries, load_candles
 from openoutcry.backtesting.recorded_frames import is_replayable
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
-from openoutcry.backtesting.runner import run_candles
+from openoutcry.backtesting.runner import run_candle_markets
+from openoutcry.cli.funding import funding_of
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
@@ -25,7 +27,6 @@ from openoutcry.domain.units import (
     NS_PER_MS,
     NS_PER_S,
     NS_PER_US,
-    TimestampNs,
     atoms_from_text,
     parse_decimal,
 )
@@ -56,7 +57,7 @@ class Request:
     cash: str | None = None
     fee_bps: str | None = None
     half_spread_bps: str | None = None
-    funding: Path | None = None
+    funding: Sequence[str] = ()
     config: Path | None = None
     speed: float | None = None
     duration: int | None = None
@@ -84,26 +85,25 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     given = typed_parameters(request.params)
     chosen = Chosen(found.create(given), found.text, found.filled(given))
     needs = chosen.strategy.needs
-    if not (needs.book or needs.features or request.others) and is_replayable(request.data):
+    if not (needs.book or request.others) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
     _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
     data = history_at(request.data)
     if not isinstance(data, tuple) and data.kind != "trades":
         return _run_events(data, request, chosen, plugins, shows_progress=shows_progress)
-    if request.others:
-        raise InvalidInputError("several --data go together as market events alone; give one, or events")
-    loaded = data if isinstance(data, tuple) else _candles_of(data, request)
-    series, dataset = span_of(*loaded, request)
-    settings = settings_of(request, series.instrument, chosen.found_at, chosen.parameters)
+    markets = [
+        _market_of(data, request),
+        *(_market_of(history_at(place), replace(request, data=place)) for place in request.others),
+    ]
+    instruments = [market.series.instrument for market in markets]
+    settings = settings_of(request, instruments, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
-    funding = load_funding(request.funding) if request.funding is not None else None
+    paid = funding_of(request.funding, instruments)
     with _progress("candles", is_shown=shows_progress) as tell:
-        return run_candles(
-            series,
+        return run_candle_markets(
+            [replace(market, funding=paid.get(market.symbol)) for market in markets],
             chosen.strategy,
             settings,
-            dataset=dataset,
-            funding=funding,
             plugins=plugins,
             parameters=chosen.parameters,
             progress=tell,
@@ -122,6 +122,21 @@ def history_at(place: Path) -> "Candles | EventsDataset":
 
     found = load_any(str(place))
     return (found.series, found.record) if isinstance(found, CandlesDataset) else found
+
+
+def _market_of(data: "Candles | EventsDataset", request: Request) -> CandleMarket:
+    """Candles in the time asked for; those of the trades, where there is no book.
+
+    Raises:
+        InvalidInputError: it is a book of events, which cannot be traded beside candles.
+    """
+    if not isinstance(data, tuple):
+        if data.kind != "trades":
+            raise InvalidInputError(
+                f"{request.data} holds market events, and the data before candles; give data of one kind"
+            )
+        data = _candles_of(data, request)
+    return CandleMarket(*span_of(*data, request))
 
 
 def _candles_of(events: "EventsDataset", request: Request) -> tuple[CandleSeries, DatasetRecord]:
@@ -144,14 +159,15 @@ def _run_events(
         other = history_at(place)
         if isinstance(other, tuple):
             raise InvalidInputError(
-                f"{place} holds candles; several --data go together as market events alone"
+                f"{place} holds candles, and {request.data} market events; give data of one kind"
             )
         datasets.append(other)
     if request.end is not None:
         datasets = [ending_at(each, _time(request.end)) for each in datasets]
-    settings = settings_of(request, events.instrument, chosen.found_at, chosen.parameters)
+    instruments = [each.instrument for each in datasets]
+    settings = settings_of(request, instruments, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
-    funding = {events.instrument.symbol: load_funding(request.funding)} if request.funding is not None else {}
+    funding = funding_of(request.funding, instruments)
     with _progress("events", is_shown=shows_progress) as tell:
         return run_events(
             datasets, chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
@@ -190,7 +206,7 @@ def _run_recording(
 
 
 def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
-    given = [option for name, option in options.items() if getattr(request, name) is not None]
+    given = [option for name, option in options.items() if getattr(request, name) not in (None, ())]
     if given:
         raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")
 
@@ -227,19 +243,21 @@ def _named(settings: Settings, found_at: str, parameters: Mapping[str, Any]) -> 
 
 
 def settings_of(
-    request: Request, instrument: Instrument, found_at: str, parameters: Mapping[str, Any]
+    request: Request, instruments: Sequence[Instrument], found_at: str, parameters: Mapping[str, Any]
 ) -> Settings:
     """The file's settings, or those of a backtest without one; what was typed goes above both.
 
     `found_at` is what finds the strategy again, `parameters` are all of its.
     """
-    costs = _costs_of(request, instrument)
-    above: dict[str, object] = {"mode": "backtest", "symbols": [instrument.symbol]}
+    first, *others = instruments
+    costs = _costs_of(request, first)
+    symbols = list(dict.fromkeys(each.symbol for each in instruments))
+    above: dict[str, object] = {"mode": "backtest", "symbols": symbols}
     if request.config is None:
         cash_atoms, taker_ppm = costs["backtest.cash_atoms"], costs["backtest.taker_fee_ppm"]
         assert isinstance(cash_atoms, int)
         assert isinstance(taker_ppm, int)
-        above = backtest_defaults(instrument, cash_atoms, taker_ppm)
+        above = backtest_defaults(first, cash_atoms, taker_ppm, others)
     if request.half_spread_bps is not None:
         above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
     return _named(load_settings(request.config, {**above, **costs}), found_at, parameters)
@@ -271,9 +289,9 @@ def span_of(
             f"{request.data} has no candle from {request.start or 'its start'} to {request.end or 'its end'}"
             f"; it goes from {_moment(dataset.first_ns)} to {_moment(dataset.last_ns)}"
         )
-    part = series.slice(start, stop)
-    first_ns, last_ns = TimestampNs(int(part.open_ns[0])), TimestampNs(int(part.close_ns[-1]))
-    return part, msgspec.structs.replace(dataset, first_ns=first_ns, last_ns=last_ns, rows=len(part))
+    part = CandleMarket(series, dataset).slice(start, stop)
+    assert part.dataset is not None
+    return part.series, part.dataset
 
 
 def _time(text: str) -> int:

@@ -14,8 +14,9 @@ ENGINES: Final = ("local", "ray")
 @click.command()
 @click.argument("strategy")
 @click.option(
-    "--data", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Candles to search on."
-)
+    "--data", required=True, multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+    help="Candles to search on; of each symbol that the strategy looks at.",
+)  # fmt: skip
 @click.option(
     "--trials", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many in all."
 )
@@ -46,7 +47,7 @@ ENGINES: Final = ("local", "ray")
 @click.option("--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000].")
 @click.option("--fee-bps", metavar="TAKER/MAKER", help="In basis points  [default: the venue's usual ones].")
 @click.option("--half-spread-bps", metavar="BPS", help="What a taker pays beyond the price  [default: 0].")
-@click.option("--funding", type=click.Path(path_type=Path), metavar="FILE", help="Of a contract.")
+@click.option("--funding", multiple=True, metavar="[SYMBOL=]FILE", help="Of a contract; may be repeated.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="The settings.")
 @state_dir_option
 @json_option
@@ -68,10 +69,8 @@ def optimize(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     with SearchProgress(request.trials, request.objective, is_shown=not as_json) as progress:
         found = optimise(
             request,
-            market.series,
-            market.dataset,
+            market.markets,
             market.settings,
-            funding=market.funding,
             state=paths.state_dir(state_dir),
             tell=progress.tell,
         )

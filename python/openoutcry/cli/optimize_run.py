@@ -2,20 +2,21 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.history.candles import CandleSeries, Funding, load_candles, load_funding
+from openoutcry.backtesting.candle_markets import CandleMarket
+from openoutcry.backtesting.history.candles import load_candles
 from openoutcry.backtesting.optimise.optimisation import Request
-from openoutcry.backtesting.result import DatasetRecord
 from openoutcry.cli import backtest_run
+from openoutcry.cli.funding import funding_of
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.locate import located
 
 WINDOWS: Final = 5
 OF_BACKTEST: Final = (
     "strategy",
-    "data",
     "start",
     "end",
     "cash",
@@ -29,10 +30,8 @@ OF_BACKTEST: Final = (
 class Market(NamedTuple):
     """What every trial trades on."""
 
-    series: CandleSeries
-    dataset: DatasetRecord
+    markets: tuple[CandleMarket, ...]
     settings: Settings
-    funding: Funding | None
 
 
 def market_of(options: Mapping[str, Any]) -> Market:
@@ -41,15 +40,18 @@ def market_of(options: Mapping[str, Any]) -> Market:
     Raises:
         OpenOutcryError: the data, the settings or the strategy cannot be used.
     """
-    asked = backtest_run.Request(**{name: options[name] for name in OF_BACKTEST})
+    places = options["data"]
+    asked = backtest_run.Request(**{name: options[name] for name in OF_BACKTEST}, data=places[0])
     plugins = Plugins()
     plugins.load_installed()
     found = located(asked.strategy, plugins)
-    series, dataset = backtest_run.span_of(*load_candles(asked.data), asked)
-    settings = backtest_run.settings_of(asked, series.instrument, found.text, found.filled({}))
+    spans = [backtest_run.span_of(*load_candles(place), replace(asked, data=place)) for place in places]
+    instruments = [series.instrument for series, _ in spans]
+    settings = backtest_run.settings_of(asked, instruments, found.text, found.filled({}))
     plugins.require(settings.plugins)
-    funding = load_funding(options["funding"]) if options["funding"] is not None else None
-    return Market(series, dataset, settings, funding)
+    paid = funding_of(options["funding"], instruments)
+    markets = (CandleMarket(*span, paid.get(span[0].instrument.symbol)) for span in spans)
+    return Market(tuple(markets), settings)
 
 
 def request_of(options: Mapping[str, Any]) -> Request:

@@ -49,11 +49,12 @@ def _report_backtest(folder: Path, result: "BacktestResult", *, as_json: bool) -
 
 def put_backtest(judgement: "Judgement", report_path: Path, *, as_json: bool) -> None:
     """Print a judged backtest, for programs or for people."""
-    from openoutcry.backtesting.terminal import as_json as told_as_json  # noqa: PLC0415  as above
-    from openoutcry.backtesting.terminal import show  # noqa: PLC0415
-
     if as_json:
+        from openoutcry.backtesting.result_json import as_json as told_as_json  # noqa: PLC0415  as above
+
         told = told_as_json(judgement.result, judgement.performance, judgement.verdict, judgement.bands)
         put_json({**told, "report_path": report_path})
         return
+    from openoutcry.backtesting.terminal import show  # noqa: PLC0415
+
     show(judgement, report=report_path)

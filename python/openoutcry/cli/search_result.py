@@ -1,6 +1,6 @@
 """What an optimisation found, for people: out of sample first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ HEADINGS: Final = (
 )
 
 
-def show(found: Optimisation, data: Path) -> None:
+def show(found: Optimisation, data: Sequence[Path]) -> None:
     """Print the verdict, the account out of sample, what it promised in sample, and the windows."""
     console = Console()
     console.print(Text(found.verdict.line, style=COLOURS[found.verdict.level]))
@@ -37,7 +37,8 @@ def show(found: Optimisation, data: Path) -> None:
     console.print(_windows(found.windows))
     console.print(Text(f"study {found.study}, run {found.run_id}", style="dim"))
     again = " ".join(f"--param {name}={value}" for name, value in found.best.items())
-    command = f"openoutcry backtest {found.strategy} --data {data} {again}"
+    given = " ".join(f"--data {path}" for path in data)
+    command = f"openoutcry backtest {found.strategy} {given} {again}"
     console.print(Text(command, style="dim"), soft_wrap=True)
 
 

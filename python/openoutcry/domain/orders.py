@@ -45,7 +45,7 @@ class OrderIntent(Message, frozen=True, kw_only=True):
     deadline_ns: TimestampNs
 
 
-class SizedOrder(msgspec.Struct, frozen=True, kw_only=True):
+class SizedOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An intent turned into an order: side, size and the worst price that may be paid."""
 
     symbol: str

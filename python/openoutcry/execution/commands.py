@@ -13,7 +13,7 @@ from openoutcry.domain.units import Atoms, PriceTicks, Side, SizeLots, Timestamp
 CancelReason = Literal["slice_ended", "parent_canceled", "parent_expired", "halt", "stop", "stale_data"]
 
 
-class SubmitOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class SubmitOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Place a limit order. `client_order_id` is ours, unique for ever, and durable before the socket."""
 
     symbol: str
@@ -25,7 +25,7 @@ class SubmitOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     time_in_force: TimeInForce
 
 
-class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Withdraw an order, for a reason from a closed list, which is journaled."""
 
     symbol: str
@@ -33,7 +33,7 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reason: CancelReason
 
 
-class QueryOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class QueryOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Ask the venue what became of an order (an UNKNOWN one, or one found open after a restart)."""
 
     symbol: str
@@ -43,7 +43,7 @@ class QueryOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 Command = SubmitOrder | CancelOrder | QueryOrder
 
 
-class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The venue's word on one order: an execution report of the private stream, or the answer to a query.
 
     `trade_id` is empty unless the report is of a trade; then `last_*`, `fee_*` and `liquidity` describe it.
@@ -67,7 +67,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reason: str = ""
 
 
-class SubmitFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class SubmitFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """A command did not get a yes. `ambiguous` means that it may have had its effect all the same."""
 
     client_order_id: str
@@ -77,7 +77,7 @@ class SubmitFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at_ns: TimestampNs
 
 
-class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The venue does not know the order. `server_ns` is the venue's clock when it said so."""
 
     client_order_id: str
@@ -87,7 +87,7 @@ class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 VenueEvent = OrderReport | SubmitFailed | OrderAbsent
 
 
-class FundingSettled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class FundingSettled(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The venue paid the account a contract's funding, in atoms of settlement; below 0 it took it."""
 
     symbol: str

@@ -24,6 +24,7 @@ from openoutcry.execution.ledger import Ledger
 from openoutcry.execution.news import accepted_of, done_of, fill_of, position_of, rejected_of
 from openoutcry.execution.parent import (
     MAX_REJECTS_PER_PARENT,
+    NEVER_NS,
     Child,
     NextChild,
     ParentOrder,
@@ -49,13 +50,6 @@ from openoutcry.memory.order_journal import OrderJournal
 MAX_LIVE_PARENTS: Final = 64
 MAX_RESTATED_DONE: Final = 64
 """After a restart so many orders' ends are told again: their messages may have died with the process."""
-
-_CANCEL_REASONS: Final[Mapping[str, CancelReason]] = {
-    "expired": "parent_expired",
-    "halt": "halt",
-    "stop": "stop",
-    "journal_failed": "halt",
-}
 
 
 class ExecutionDesk:
@@ -233,9 +227,8 @@ class ExecutionDesk:
     def on_timer(self, now_ns: TimestampNs) -> Decision:
         """Do what is due: slices, deadlines, questions to the venue."""
         turn = self._turn(now_ns)
-        for child in tuple(self._unsettled.values()):
-            if child.query_at_ns is not None and child.query_at_ns <= now_ns:
-                self._ask(child, turn)
+        for child in [each for each in self._unsettled.values() if each.query_at_ns <= now_ns]:
+            self._ask(child, turn)
         self._advance_all(turn)
         return self._finish(turn)
 
@@ -254,12 +247,15 @@ class ExecutionDesk:
     @property
     def next_timer_ns(self) -> TimestampNs | None:
         """When `on_timer` is next of use; None if nothing waits for a time."""
-        moments: list[int | None] = [child.query_at_ns for child in self._unsettled.values()]
+        first_ns = NEVER_NS
+        for child in self._unsettled.values():
+            first_ns = min(first_ns, child.query_at_ns)
         for parent in self._roster.live.values():
             if not parent.closing:
-                moments += (parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns)
-        known = [moment for moment in moments if moment is not None]
-        return TimestampNs(min(known)) if known else None
+                first_ns = min(
+                    first_ns, parent.next_slice_ns(self._now_ns), parent.approved.order.deadline_ns
+                )
+        return TimestampNs(first_ns) if first_ns < NEVER_NS else None
 
     @property
     def is_settled(self) -> bool:
@@ -322,6 +318,7 @@ class ExecutionDesk:
         for child in turn.sent:  # never handed over, and never will be
             child.fold.turn("REJECTED")
             child.is_absent = True
+            self._roster.children[child.id][0].count(child)
             self._unsettled.pop(child.id, None)
         turn.sent.clear()
         turn.commands = [command for command in turn.commands if not isinstance(command, SubmitOrder)]
@@ -343,14 +340,15 @@ class ExecutionDesk:
 
     def _refusal(self, approved: Approved, now_ns: TimestampNs) -> str:
         order = approved.order
-        reasons = {
-            "halt": self._halted or self._is_halted() or bool(self.failure),
-            "stop": self._stopping,
-            "expired": now_ns >= order.deadline_ns,
-            "unknown_symbol": order.symbol not in self._instruments,
-            "too_many_orders": len(self._roster.live) >= MAX_LIVE_PARENTS,
-        }
-        return next((reason for reason, applies in reasons.items() if applies), "")
+        if self._halted or self._is_halted() or self.failure:
+            return "halt"
+        if self._stopping:
+            return "stop"
+        if now_ns >= order.deadline_ns:
+            return "expired"
+        if order.symbol not in self._instruments:
+            return "unknown_symbol"
+        return "too_many_orders" if len(self._roster.live) >= MAX_LIVE_PARENTS else ""
 
     def _close(self, parent: ParentOrder, reason: str, turn: Turn) -> None:
         if not parent.closing:
@@ -384,14 +382,13 @@ class ExecutionDesk:
         child = parent.unsettled
         if child is not None:
             if parent.closing:
-                self._withdraw(child, _CANCEL_REASONS.get(parent.closing, "parent_canceled"), turn)
+                self._withdraw(child, parent.cancel_reason, turn)
             elif child.slice_index < due:
                 self._withdraw(child, "slice_ended", turn)
             return
         if not parent.closing:
-            instrument = self._instruments[parent.approved.order.symbol]
-            smallest = schedule.smallest_lots(parent.approved.order, instrument)
-            wanted = parent.next_child(turn.now_ns, smallest, instrument.max_size_lots)
+            largest = self._instruments[parent.approved.order.symbol].max_size_lots
+            wanted = parent.next_child(turn.now_ns, largest)
             if wanted is not None:
                 self._send(parent, wanted, turn)
                 return
@@ -485,19 +482,18 @@ class ExecutionDesk:
         """After news of a child: its timer, its count at the last hop, its parent's next step."""
         fold, settings = child.fold, self._settings
         if fold.is_settled:
-            child.query_at_ns = None
+            child.query_at_ns = NEVER_NS
             self._unsettled.pop(child.id, None)
         else:
             self._unsettled[child.id] = child
         if fold.missing_lots:
             grace_ns = turn.now_ns + settings.fills_grace_ns
-            child.query_at_ns = (
-                min(child.query_at_ns or grace_ns, grace_ns) if not child.queries else child.query_at_ns
-            )
+            if not child.queries:
+                child.query_at_ns = min(child.query_at_ns, grace_ns)
         elif fold.rests:
             child.queries = 0
             awaits_end = child.cancel_sent or fold.order.time_in_force != "GTC"
-            child.query_at_ns = turn.now_ns + settings.answer_timeout_ns if awaits_end else None
+            child.query_at_ns = turn.now_ns + settings.answer_timeout_ns if awaits_end else NEVER_NS
         self._roster.settle(parent, child)
         at_stake, approved = self._roster.last_hop.at_stake_lots(parent.id), parent.approved.order.size_lots
         if at_stake > approved:
@@ -535,6 +531,7 @@ class ExecutionDesk:
             turn.messages.append(fill)
         if is_revival:
             child.is_absent = False
+            parent.count(child)
             self._contradict(
                 f"{child.id} was held to be rejected, but the venue reports it as {report.state}", turn
             )

@@ -12,12 +12,26 @@ from openoutcry.domain.units import Side
 from openoutcry.execution.commands import SubmitOrder
 
 
+class _Approval:
+    """What a parent order may do, and the lots at stake for it by child and in all."""
+
+    def __init__(self, symbol: str, side: Side, size_lots: int, limit_price_ticks: int) -> None:
+        self.symbol, self.side = symbol, side
+        self.size_lots, self.limit_price_ticks = size_lots, limit_price_ticks
+        self.at_stake: dict[str, int] = {}
+        self.total_lots = 0
+
+    def stake(self, client_order_id: str, lots: int) -> None:
+        """So many lots are at stake for this child from now on."""
+        self.total_lots += lots - self.at_stake.get(client_order_id, 0)
+        self.at_stake[client_order_id] = lots
+
+
 class LastHop:
     """Lots at stake by child, and the approval that each parent must stay within."""
 
     def __init__(self) -> None:
-        self._approved: dict[str, tuple[str, Side, int, int]] = {}
-        self._at_stake: dict[str, dict[str, int]] = {}
+        self._approved: dict[str, _Approval] = {}
         self._is_halted: Callable[[], bool] = lambda: False
 
     def guard(self, is_halted: Callable[[], bool]) -> None:
@@ -28,8 +42,8 @@ class LastHop:
         self, parent_id: str, symbol: str, side: Side, size_lots: int, limit_price_ticks: int
     ) -> None:
         """Learn an approval; the first word stands."""
-        self._approved.setdefault(parent_id, (symbol, side, size_lots, limit_price_ticks))
-        self._at_stake.setdefault(parent_id, {})
+        if parent_id not in self._approved:
+            self._approved[parent_id] = _Approval(symbol, side, size_lots, limit_price_ticks)
 
     def send(self, order: SubmitOrder, instrument: Instrument) -> None:
         """Count an order that is about to leave.
@@ -43,38 +57,36 @@ class LastHop:
             raise HaltedError(
                 f"{order.client_order_id} is not sent: the halt is armed; see why with `openoutcry status`"
             )
-        if order.parent_id not in self._approved:
+        approved = self._approved.get(order.parent_id)
+        if approved is None:
             raise InvalidInputError(f"{order.client_order_id} belongs to no approved order; it is not sent")
-        symbol, side, size_lots, limit_price_ticks = self._approved[order.parent_id]
-        price, lots = order.price_ticks, order.size_lots
-        at_stake = self._at_stake[order.parent_id]
-        total = sum(at_stake.values()) + lots
+        price, lots, limit = order.price_ticks, order.size_lots, approved.limit_price_ticks
+        total = approved.total_lots + lots
         broken = []
-        if (order.symbol, order.side) != (symbol, side):
-            broken.append(f"symbol or side differ from the approved {side} {symbol}")
-        if price > limit_price_ticks if side == "buy" else price < limit_price_ticks:
-            broken.append(f"the price {price} is worse than the approved {limit_price_ticks}")
+        if order.symbol != approved.symbol or order.side != approved.side:
+            broken.append(f"symbol or side differ from the approved {approved.side} {approved.symbol}")
+        if price > limit if approved.side == "buy" else price < limit:
+            broken.append(f"the price {price} is worse than the approved {limit}")
         if price <= 0:
             broken.append(f"the price {price} is not positive")
         if not max(instrument.min_size_lots, 1) <= lots <= instrument.max_size_lots:
             broken.append(f"the size {lots} is outside the venue's limits")
-        if total > size_lots:
-            broken.append(f"{total} lots would be at stake, approved are {size_lots}")
-        if order.client_order_id in at_stake:
+        if total > approved.size_lots:
+            broken.append(f"{total} lots would be at stake, approved are {approved.size_lots}")
+        if order.client_order_id in approved.at_stake:
             broken.append("it was sent before")
         if broken:
             raise InvalidInputError(f"{order.client_order_id} is not sent: {'; '.join(broken)}")
-        at_stake[order.client_order_id] = order.size_lots
+        approved.stake(order.client_order_id, lots)
 
     def settle(self, parent_id: str, client_order_id: str, filled_lots: int) -> None:
         """The order has ended with so many lots filled: the rest of it is free again."""
-        self._at_stake[parent_id][client_order_id] = filled_lots
+        self._approved[parent_id].stake(client_order_id, filled_lots)
 
     def at_stake_lots(self, parent_id: str) -> int:
         """Lots filled, resting or in flight."""
-        return sum(self._at_stake[parent_id].values())
+        return self._approved[parent_id].total_lots
 
     def forget(self, parent_id: str) -> None:
         """A parent order is over."""
         self._approved.pop(parent_id, None)
-        self._at_stake.pop(parent_id, None)

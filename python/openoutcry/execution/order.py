@@ -93,12 +93,14 @@ class ChildOrder:
             VenueError: it contradicts the order (other side or size, more filled than ordered); nothing
             changed.
         """
-        self._check(report)
+        is_new_trade = self.is_new_trade(report)
+        traded_lots = self.filled_lots + report.last_lots if is_new_trade else self.filled_lots
+        self._check(report, traded_lots)
         if self.disproves_rejection(report):
             self.state = "UNKNOWN"
-        if self.is_new_trade(report):
+        if is_new_trade:
             self.trades[report.trade_id] = report.last_lots
-            self.filled_lots = SizeLots(self.filled_lots + report.last_lots)
+            self.filled_lots = SizeLots(traded_lots)
         self.venue_order_id = self.venue_order_id or report.venue_order_id
         reported = self.order.size_lots if report.state == "FILLED" else report.filled_lots
         self.reported_lots = max(self.reported_lots, reported, self.filled_lots)
@@ -112,12 +114,10 @@ class ChildOrder:
             return reported
         return "PARTIALLY_FILLED" if self.reported_lots else "ACCEPTED"
 
-    def _check(self, report: OrderReport) -> None:
+    def _check(self, report: OrderReport, traded_lots: int) -> None:
         order = self.order
-        if (report.symbol, report.side) != (order.symbol, order.side) or report.size_lots not in (
-            0,
-            order.size_lots,
-        ):
+        is_its_own = report.symbol == order.symbol and report.side == order.side
+        if not is_its_own or report.size_lots not in (0, order.size_lots):
             raise VenueError(
                 f"the venue reports {report.client_order_id} as {report.side} {report.size_lots} lots of "
                 f"{report.symbol}, but {order.side} {order.size_lots} lots of {order.symbol} were sent; "
@@ -129,9 +129,8 @@ class ChildOrder:
             )
         if not report.trade_id and report.last_lots:
             raise VenueError(f"the venue reports a trade of {report.client_order_id} without a trade id")
-        trades = self.filled_lots + (report.last_lots if self.is_new_trade(report) else 0)
-        if max(report.filled_lots, trades) > order.size_lots:
-            most = max(report.filled_lots, trades)
+        most = max(report.filled_lots, traded_lots)
+        if most > order.size_lots:
             raise VenueError(
                 f"the venue reports {most} lots filled of {report.client_order_id}, "
                 f"ordered were {order.size_lots}; look at the account before resuming"

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import re
 from bisect import bisect_right
+from collections.abc import Mapping
 from itertools import accumulate
 from typing import Final
 
@@ -12,6 +13,7 @@ import msgspec
 from openoutcry.domain.errors import ConfigurationError
 from openoutcry.domain.orders import Approved, Done, TimeInForce
 from openoutcry.domain.units import SizeLots, TimestampNs
+from openoutcry.execution.commands import CancelReason
 from openoutcry.execution.order import ChildOrder
 from openoutcry.execution.records import ChildIntended, Slice
 
@@ -19,8 +21,15 @@ MAX_ATTEMPTS_PER_SLICE: Final = 3
 MAX_REJECTS_PER_PARENT: Final = 3
 # Venues take 36 characters: 12 of the deployment, 13 of the parent, 3 and 2 digits, 3 dashes.
 _DEPLOYMENT_ID: Final = re.compile(r"[A-Za-z0-9_]{1,12}")
+_CANCEL_REASONS: Final[Mapping[str, CancelReason]] = {
+    "expired": "parent_expired",
+    "halt": "halt",
+    "stop": "stop",
+    "journal_failed": "halt",
+}
 _PARENT_HASH_BYTES: Final = 8
 _BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
+NEVER_NS: Final = 2**63 - 1
 PARENT_HASHES: Final = 256  # kept: those of the parents under way
 
 
@@ -57,6 +66,7 @@ class Child:
         self.id: Final = intended.order.client_order_id
         self.fold: Final = ChildOrder(intended.order)
         self.slice_index: Final = intended.slice_index
+        self.counted = (0, 0, 0)  # filled and committed lots, refusals: what its parent has counted of it
         self.fence_ns: int = at_ns
         self.is_answered = False
         self.is_absent = False
@@ -64,7 +74,7 @@ class Child:
         self.cancel_sent = False
         self.query_outstanding = False
         self.queries = 0
-        self.query_at_ns: int | None = None
+        self.query_at_ns = NEVER_NS  # when the venue is to be asked about it
 
 
 class NextChild(msgspec.Struct, frozen=True):
@@ -77,27 +87,39 @@ class NextChild(msgspec.Struct, frozen=True):
 
 
 class ParentOrder:
-    """An approved order under way. At most one child is unsettled at any time."""
+    """An approved order under way. At most one child is unsettled at any time.
 
-    def __init__(self, approved: Approved, slices: tuple[Slice, ...]) -> None:
+    `filled_lots` are those of all trades; `committed_lots` are filled, rest, are in flight or unknown;
+    `rejects` are the children that the venue refused. They are sums over the children, kept by `count`.
+    """
+
+    def __init__(self, approved: Approved, slices: tuple[Slice, ...], smallest_lots: SizeLots) -> None:
+        """Begin; `smallest_lots` are the fewest that the venue takes."""
         self.id: Final = approved.id
         self.approved: Final = approved
         self.slices: Final = slices
+        self.smallest_lots: Final = smallest_lots
         self._due_ns = [piece.at_ns for piece in slices]
         self._due_lots = list(accumulate(piece.size_lots for piece in slices))
         self.children: list[Child] = []
         self.closing = ""
         self.done: Done | None = None
+        self.filled_lots = self.committed_lots = SizeLots(0)
+        self.rejects = 0
+        self._unsettled: dict[str, Child] = {}
 
-    @property
-    def filled_lots(self) -> SizeLots:
-        """Lots of all trades."""
-        return SizeLots(sum([child.fold.filled_lots for child in self.children]))
-
-    @property
-    def committed_lots(self) -> SizeLots:
-        """Lots that are filled, rest, are in flight or unknown."""
-        return SizeLots(sum([child.fold.committed_lots for child in self.children]))
+    def count(self, child: Child) -> None:
+        """Take over what changed in a child; after every change of one."""
+        fold, (filled, committed, rejects) = child.fold, child.counted
+        is_refused = fold.state == "REJECTED" and not child.is_absent
+        child.counted = now = (fold.filled_lots, fold.committed_lots, int(is_refused))
+        self.filled_lots = SizeLots(self.filled_lots + now[0] - filled)
+        self.committed_lots = SizeLots(self.committed_lots + now[1] - committed)
+        self.rejects += now[2] - rejects
+        if fold.is_settled:
+            self._unsettled.pop(child.id, None)
+        else:
+            self._unsettled[child.id] = child
 
     @property
     def unfilled_lots(self) -> SizeLots:
@@ -107,26 +129,23 @@ class ParentOrder:
     @property
     def unsettled(self) -> Child | None:
         """The child of which the last word is not known."""
-        for child in reversed(self.children):
-            if not child.fold.is_settled:
-                return child
-        return None
+        return next(reversed(self._unsettled.values()), None) if self._unsettled else None
 
     @property
-    def rejects(self) -> int:
-        """Children that the venue refused."""
-        return len([1 for child in self.children if child.fold.state == "REJECTED" and not child.is_absent])
+    def cancel_reason(self) -> CancelReason:
+        """Why its children are withdrawn once it is closing."""
+        return _CANCEL_REASONS.get(self.closing, "parent_canceled")
 
     def due_index(self, now_ns: int) -> int:
         """The last slice whose time has come, or -1."""
         return bisect_right(self._due_ns, now_ns) - 1
 
-    def next_slice_ns(self, now_ns: int) -> int | None:
-        """When the next slice is due."""
+    def next_slice_ns(self, now_ns: int) -> int:
+        """When the next slice is due; `NEVER_NS` after the last."""
         index = bisect_right(self._due_ns, now_ns)
-        return self._due_ns[index] if index < len(self._due_ns) else None
+        return self._due_ns[index] if index < len(self._due_ns) else NEVER_NS
 
-    def next_child(self, now_ns: int, smallest_lots: int, largest_lots: int) -> NextChild | None:
+    def next_child(self, now_ns: int, largest_lots: int) -> NextChild | None:
         """What the due slice still lacks, with what earlier ones left; None if nothing can be sent now.
 
         A slice is sent once; again, under a new id, only if the venue proved that it never came.
@@ -142,7 +161,7 @@ class ParentOrder:
             if attempts >= MAX_ATTEMPTS_PER_SLICE or not child.is_absent:
                 return None
         lots = min(self._due_lots[index] - self.committed_lots, largest_lots)
-        if lots < smallest_lots:
+        if lots < self.smallest_lots:
             return None
         is_last = index == len(self.slices) - 1
         return NextChild(index, attempts, SizeLots(lots), "IOC" if is_last else "GTC")

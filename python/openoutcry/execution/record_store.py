@@ -92,7 +92,11 @@ class RecordsInMemory:
         Raises:
             JournalError: an order, a child or a trade of this id was written before.
         """
-        ids = [(type(record), _ID_OF[type(record)](record)) for record in records if type(record) in _ID_OF]
+        ids = []
+        for record in records:
+            id_of = _ID_OF.get(type(record))
+            if id_of is not None:
+                ids.append((type(record), id_of(record)))
         if not self._ids.isdisjoint(ids) or len(set(ids)) < len(ids):
             raise JournalError(f"one of {ids} was written before; an order, a child and a trade begin once")
         self._ids.update(ids)

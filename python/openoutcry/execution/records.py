@@ -18,27 +18,27 @@ from openoutcry.execution.commands import (
 from openoutcry.memory.order_journal import JournalEntry
 
 
-class Slice(msgspec.Struct, frozen=True, array_like=True):
+class Slice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """So many lots of a parent order, to be sent at `at_ns`."""
 
     at_ns: TimestampNs
     size_lots: SizeLots
 
 
-class BalancesOpened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class BalancesOpened(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The account's balances in atoms by asset when this journal began."""
 
     balances: dict[str, int]
 
 
-class ParentPlanned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class ParentPlanned(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """An approved order was taken on, with its schedule."""
 
     approved: Approved
     slices: tuple[Slice, ...]
 
 
-class ChildIntended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class ChildIntended(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """A child order will be handed to the venue once this record is durable."""
 
     order: SubmitOrder
@@ -46,14 +46,14 @@ class ChildIntended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     attempt: int
 
 
-class CancelIntended(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class CancelIntended(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """A child order will be withdrawn, and why."""
 
     parent_id: str
     command: CancelOrder
 
 
-class ParentClosing(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class ParentClosing(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """A parent order ends: no more of it is sent."""
 
     symbol: str
@@ -61,7 +61,7 @@ class ParentClosing(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
-class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """A child order's state changed; for people, a restart derives it again."""
 
     symbol: str
@@ -72,13 +72,13 @@ class StateChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
-class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Journal, ledger and venue were compared; no line means that they agree."""
 
     discrepancies: tuple[str, ...]
 
 
-class Answered(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Answered(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """What came from the venue about a child order."""
 
     parent_id: str

@@ -8,7 +8,7 @@ from typing import Final
 from openoutcry.domain.errors import InvalidInputError, JournalError, VenueError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Done, Fill
-from openoutcry.domain.units import TimestampNs
+from openoutcry.domain.units import SizeLots, TimestampNs
 from openoutcry.execution.commands import FundingSettled, OrderReport
 from openoutcry.execution.last_hop import LastHop
 from openoutcry.execution.ledger import Ledger
@@ -22,6 +22,7 @@ from openoutcry.execution.records import (
     Record,
     StateChanged,
 )
+from openoutcry.execution.schedule import smallest_lots
 
 MAX_DONE_PARENTS: Final = 1_024
 
@@ -45,7 +46,8 @@ class Roster:
     def take_on(self, planned: ParentPlanned) -> ParentOrder:
         """A parent order begins."""
         approved, order = planned.approved, planned.approved.order
-        parent = ParentOrder(approved, planned.slices)
+        smallest = smallest_lots(order, self.instruments[order.symbol]) if planned.slices else SizeLots(0)
+        parent = ParentOrder(approved, planned.slices, smallest)
         self.live[parent.id] = parent
         self.last_hop.approve(parent.id, order.symbol, order.side, order.size_lots, order.limit_price_ticks)
         return parent
@@ -60,11 +62,13 @@ class Roster:
         self.last_hop.send(order, self.instruments[order.symbol])
         child = Child(intended, at_ns)
         parent.children.append(child)
+        parent.count(child)
         self.children[child.id] = (parent, child)
         return child
 
     def settle(self, parent: ParentOrder, child: Child) -> None:
         """A child's state changed: if it has ended, its unfilled rest is free again."""
+        parent.count(child)
         if child.fold.is_terminal:
             self.last_hop.settle(parent.id, child.id, child.fold.committed_lots)
 

@@ -21,6 +21,8 @@ from openoutcry.plugins.registry import Factory, did_you_mean
 MODULE_PREFIX: Final = "openoutcry_file_"
 DIGEST_CHARS: Final = 12
 
+_loaded: dict[str, str] = {}  # the hash of a file's content, by the name of its module
+
 
 def is_place(text: str) -> bool:
     """Whether a text names a file or a module, rather than something registered."""
@@ -54,6 +56,11 @@ def factory_at(text: str, product: type | tuple[type, ...]) -> tuple[Factory, st
     if not callable(factory):
         raise InvalidInputError(f"{place} has no class {name!r}; {did_you_mean(name, kinds)}")
     return factory, f"{where}:{name}"
+
+
+def loaded_sha256(module: str) -> str:
+    """The hash of the file that a module was made of, as it was read; empty if it was imported otherwise."""
+    return _loaded.get(module, "")
 
 
 def dashed(name: str) -> str:
@@ -108,6 +115,7 @@ def _file(path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # annotations are looked up there
+    _loaded[name] = hashlib.sha256(content).hexdigest()
     try:
         with _searched_too(path.parent):
             spec.loader.exec_module(module)

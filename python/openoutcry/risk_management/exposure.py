@@ -51,7 +51,10 @@ class Purse:
 
     def equity_atoms(self) -> int:
         """Cash and everything held at its last price, in atoms of settlement."""
-        return self.cash_atoms + sum([each.value_atoms(each.mark_ticks) for each in self.members])
+        equity = self.cash_atoms
+        for each in self.members:
+            equity += each.value_atoms(each.mark_ticks)
+        return equity
 
     def reserved_cash_atoms(self) -> int:
         """Cash that open purchases of all symbols may take."""
@@ -114,8 +117,11 @@ class Exposure:
 
     def reserved_lots(self, side: Side) -> SizeLots:
         """Lots of one side that live orders may still fill."""
-        own = sum([item.size_lots for item in self._reservations.values() if item.side == side])
-        return SizeLots(own + self._inherited[side])
+        lots = self._inherited[side]
+        for item in self._reservations.values():
+            if item.side == side:
+                lots += item.size_lots
+        return SizeLots(lots)
 
     def reserved_cash_atoms(self, price_ticks: int) -> int:
         """Cash that open purchases may take, at their limit prices (inherited ones at the given price)."""

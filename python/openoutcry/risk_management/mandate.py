@@ -49,16 +49,18 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
         ticks. A price of 0 is no quote. What rests when the position becomes full may still go beyond it.
         """
         bid, bid_lots, ask, ask_lots = quotes
-        if max(bid_lots, ask_lots) > self.max_quote_lots:
+        if bid_lots > self.max_quote_lots or ask_lots > self.max_quote_lots:
             return "quote_size"
         if bid and bid_lots and position_lots >= self.max_position_lots:
             return "quoted_position"
         if ask and ask_lots and position_lots <= -self.max_position_lots:
             return "quoted_position"
+        if not self.has_collar:
+            return None
         best_bid, best_ask = touch
         is_low = bid and bid * BASIS_POINTS < best_bid * (BASIS_POINTS - self.collar_bps)
         is_high = ask and ask * BASIS_POINTS > best_ask * (BASIS_POINTS + self.collar_bps)
-        return "quote_collar" if self.has_collar and (is_low or is_high) else None
+        return "quote_collar" if is_low or is_high else None
 
     def is_exhausted(self, net_atoms: int) -> bool:
         """Whether what was won (below 0: lost) so far ends quoting."""

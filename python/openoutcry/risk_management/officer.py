@@ -135,7 +135,6 @@ class RiskOfficer:
 
     def _context(self, intent: OrderIntent, now_ns: TimestampNs) -> Context:
         market = self._markets.get(intent.symbol, _Market())
-        window_ns = self._limits.order_rate_window_ns
         is_recent = market.price_ticks and now_ns - market.price_ns <= self._limits.reference_memory_ns
         return Context(
             intent=intent,
@@ -148,10 +147,17 @@ class RiskOfficer:
             cool_down_until_ns=market.cool_down_until_ns,
             is_duplicate=intent.id in self._judged,
             breaker_allows=self._breaker.allows(now_ns),
-            recent_orders=sum(now_ns - approved_ns < window_ns for approved_ns in self._approved_ns),
+            recent_orders=self._recent_orders(now_ns),
             last_reference_ticks=market.price_ticks if is_recent else PriceTicks(0),
             daily_loss_atoms=self._daily_loss_atoms(intent),
         )
+
+    def _recent_orders(self, now_ns: TimestampNs) -> int:
+        """How many orders were approved within the window of the rate limit."""
+        since_ns = now_ns - self._limits.order_rate_window_ns
+        while self._approved_ns and self._approved_ns[0] <= since_ns:
+            self._approved_ns.popleft()
+        return len(self._approved_ns)
 
     def _remember(self, intent: OrderIntent) -> None:
         self._judged[intent.id] = None

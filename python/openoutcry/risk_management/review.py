@@ -31,7 +31,7 @@ def review(context: Context, vetoes: Sequence[Veto] = ()) -> Approved | Refusal:
         refusal = order_check(given)
         if refusal is not None:
             return refusal
-    refusal = _ask(vetoes, given)
+    refusal = _ask(vetoes, given) if vetoes else None
     if refusal is not None:
         return refusal
     intent = context.intent

@@ -1,6 +1,5 @@
 """Several strategies as one: each says what to hold, weights decide how much it counts."""
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -110,7 +109,7 @@ class Combination(Strategy, frozen=True, kw_only=True):
     def _ask(self, member: Strategy, market: Market) -> float:
         length = len(market.candles)
         shown = market.candles.part(length - member.warmup, length)
-        wish = member.observe(dataclasses.replace(market, candles=shown))
+        wish = member.observe(msgspec.structs.replace(market, candles=shown))
         if wish is None:
             return float("nan")
         if not isinstance(wish, Exposure):

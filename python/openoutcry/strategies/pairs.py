@@ -1,3 +1,4 @@
+import math
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -47,9 +48,8 @@ class Pairs(Strategy, frozen=True):
     @staticmethod
     def deviation(first: Shares, second: Shares) -> float:
         """How many standard deviations the newest spread lies from the window's mean; 0 if it never moved."""
-        x = second - second.mean()
+        x, y = second - second.sum() / len(second), first - first.sum() / len(first)
         squares = float(x @ x)
-        beta = float(x @ (first - first.mean())) / squares if squares else 0.0
-        spread = first - beta * second
-        scale = float(spread.std(ddof=1))
-        return (float(spread[-1]) - float(spread.mean())) / scale if scale > 0 else 0.0
+        spread = y - float(x @ y) / squares * x if squares else y  # its mean is 0
+        scale = math.sqrt(float(spread @ spread) / (len(spread) - 1))
+        return float(spread[-1]) / scale if scale > 0 else 0.0

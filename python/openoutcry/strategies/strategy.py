@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final
 
 import msgspec
@@ -61,8 +60,8 @@ class Quotes(msgspec.Struct, frozen=True):
     reason: str = ""
 
     def __post_init__(self) -> None:
-        crossed = self.bid_ticks and self.ask_ticks and self.bid_ticks >= self.ask_ticks
-        if crossed or min(self.bid_ticks, self.ask_ticks, self.bid_lots, self.ask_lots) < 0:
+        is_crossed = 0 < self.ask_ticks <= self.bid_ticks
+        if is_crossed or min(self.bid_ticks, self.ask_ticks, self.bid_lots, self.ask_lots) < 0:
             raise InvalidInputError(
                 f"{self} cannot be quoted; give a bid below the ask, and sizes of 0 or more"
             )
@@ -94,8 +93,7 @@ class Touch(msgspec.Struct, frozen=True):
     ask_lots: SizeLots
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Market:
+class Market(msgspec.Struct, frozen=True, eq=False):
     """What a strategy sees: the last `warmup` candles, and what else it `needs`.
 
     Prices are in ticks, volume in lots. `now_ns` is the market's time: the close of the newest candle, or the
@@ -109,11 +107,11 @@ class Market:
     candles: CandleColumns
     now_ns: TimestampNs
     classification: Classification | None = None
-    features: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = {}
     book: Touch | None = None
     position_lots: int = 0
     mids: Sequence[tuple[int, float]] = ()
-    others: Mapping[str, CandleColumns] = field(default_factory=dict)  # by symbol, closed at the same moment
+    others: Mapping[str, CandleColumns] = {}  # by symbol, closed at the same moment
 
     @property
     def close(self) -> Prices:

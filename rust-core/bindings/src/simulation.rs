@@ -5,6 +5,7 @@ mod settings;
 mod streams;
 mod tuples;
 
+use openoutcry_engine::features::vector::FEATURES;
 use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
@@ -14,6 +15,7 @@ use openoutcry_engine::simulation::{
 };
 use openoutcry_engine::units::{PriceTicks, SizeLots};
 use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
 
 use crate::error::Error;
 use crate::matching::{parse_side, parse_time_in_force};
@@ -136,7 +138,8 @@ impl Simulator {
 
     /// Wait for these things of an instrument, and for no others any more.
     #[pyo3(signature = (instrument, *, reports = false, touch = false, spread_ticks = None,
-        crossing_ticks = None, candle_interval_ns = None))]
+        crossing_ticks = None, candle_interval_ns = None, features = false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn subscribe(
         &mut self,
         instrument: usize,
@@ -145,8 +148,14 @@ impl Simulator {
         spread_ticks: Option<i64>,
         crossing_ticks: Option<i64>,
         candle_interval_ns: Option<i64>,
+        features: bool,
     ) -> PyResult<()> {
         self.instrument_mut(instrument)?;
+        if features {
+            self.simulation
+                .watch_features(instrument)
+                .map_err(Error::from)?;
+        }
         if let Some(interval_ns) = candle_interval_ns {
             self.simulation
                 .watch_candles(instrument, interval_ns)
@@ -369,6 +378,17 @@ impl Simulator {
         Ok(reports.iter().map(report_tuple).collect())
     }
 
+    /// All features as of the newest event seen, by name, NaN where unknown; empty if not subscribed.
+    fn features<'py>(
+        &mut self,
+        py: Python<'py>,
+        instrument: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let values = self.simulation.features(instrument).map_err(Error::from)?;
+        let names = FEATURES.into_iter().map(|(name, _)| name);
+        names.zip(values.into_iter().flatten()).into_py_dict(py)
+    }
+
     /// Take the candles closed since the last time, if they are subscribed.
     fn candles(&mut self, instrument: usize) -> Result<Vec<CandleTuple>, Error> {
         let candles = self.simulation.take_candles(instrument)?;
@@ -528,7 +548,8 @@ impl From<SimulationError> for Error {
             SimulationError::Setting { .. }
             | SimulationError::Account(_)
             | SimulationError::NoInstrument(_)
-            | SimulationError::CandleRule(_) => Self::Value(message),
+            | SimulationError::CandleRule(_)
+            | SimulationError::Features(_) => Self::Value(message),
         }
     }
 }

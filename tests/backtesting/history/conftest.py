@@ -1,22 +1,11 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.history.instruments import make_instrument
 
-SHARED_DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 MINUTE_NS = 60_000_000_000
 FIRST_NS = 1_700_000_040_000_000_000 // MINUTE_NS * MINUTE_NS
-
-
-@pytest.fixture
-def shared_data():
-    """The recordings; they are not part of the project."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip("needs the recordings in ../shared/data, which is not beside this checkout")
-    return SHARED_DATA
 
 
 @pytest.fixture(scope="session")

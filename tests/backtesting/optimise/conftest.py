@@ -1,5 +1,5 @@
 import pytest
-from tests.backtesting.optimise.markets import CASH_ATOMS, record_of, settings_of, walk_of
+from tests.backtesting.optimise.markets import CASH_ATOMS, market_of, record_of, settings_of, walk_of
 
 
 @pytest.fixture(scope="session")
@@ -9,6 +9,7 @@ def made():
     class Made:
         walk = staticmethod(walk_of)
         record = staticmethod(record_of)
+        market = staticmethod(market_of)
         settings = staticmethod(settings_of)
         cash_atoms = CASH_ATOMS
 

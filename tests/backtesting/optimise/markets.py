@@ -4,6 +4,7 @@ import numpy as np
 
 from openoutcry.assembly.backtest_settings import backtest_defaults
 from openoutcry.assembly.settings import load_settings
+from openoutcry.backtesting.candle_markets import CandleMarket
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.result import DatasetRecord
 from openoutcry.backtesting.run_store import canonical
@@ -62,6 +63,11 @@ def record_of(series):
         rows=len(series),
         sha256=canonical([int(series.close_ticks.sum()), len(series)]).encode().hex().ljust(64, "0")[:64],
     )
+
+
+def market_of(series, **rest):
+    """Candles with their record."""
+    return CandleMarket(series, record_of(series), **rest)
 
 
 def settings_of(**overrides):

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import msgspec
-from tests.backtesting.optimise.markets import record_of, settings_of, walk_of
+from tests.backtesting.optimise.markets import market_of, settings_of, walk_of
 
 from openoutcry.backtesting.optimise.optimisation import Request, optimise
 
@@ -27,7 +27,7 @@ def main():
 
     series = walk_of(11)
     request = msgspec.structs.replace(REQUEST, engine=engine, jobs=jobs, trials=trials)
-    found = optimise(request, series, record_of(series), settings_of(), state=state, tell=tell)
+    found = optimise(request, [market_of(series)], settings_of(), state=state, tell=tell)
     sys.stdout.write(msgspec.json.encode({"told": told, "found": found}).decode())
 
 

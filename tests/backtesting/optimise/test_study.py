@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def searched(made, state, series, request=REQUEST, engine=None):
     """The plan and its trials."""
-    plan, _ = plan_of(request, series, made.record(series), made.settings())
-    engine = engine or InProcess(plan.problem, columns_of(series))
+    plan, _ = plan_of(request, [made.market(series)], made.settings())
+    engine = engine or InProcess(plan.problem, columns_of([made.market(series)]))
     with RunStore(state) as runs, StudyStore(state) as studies:
         return plan, search(
             plan, request.trials, engine=engine, studies=studies, runs=runs, tell=lambda _: None
@@ -72,9 +72,9 @@ def test_the_workers_of_a_search_that_was_killed_end(made, tmp_path):
         "from openoutcry.backtesting.optimise.optimisation import Request, plan_of\n"
         "if __name__ == '__main__':\n"
         "    series = markets.walk_of(1)\n"
-        "    request, record = Request(strategy='sma_cross'), markets.record_of(series)\n"
-        "    plan, _ = plan_of(request, series, record, markets.settings_of())\n"
-        "    engine = Processes(plan.problem, columns_of(series), 2)\n"
+        "    request, given = Request(strategy='sma_cross'), [markets.market_of(series)]\n"
+        "    plan, _ = plan_of(request, given, markets.settings_of())\n"
+        "    engine = Processes(plan.problem, columns_of(given), 2)\n"
         "    list(engine.run([{'fast': 5, 'warmup': 30 + n} for n in range(4)]))\n"
         "    print(*engine._pool._processes, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -93,7 +93,7 @@ def test_the_workers_of_a_search_that_was_killed_end(made, tmp_path):
 def test_one_process_and_two_find_the_same(made, tmp_path):
     series = made.walk(11)
     plan, alone = searched(made, tmp_path / "1", series)
-    engine = Processes(plan.problem, columns_of(series), 2)
+    engine = Processes(plan.problem, columns_of([made.market(series)]), 2)
     try:
         _, together = searched(made, tmp_path / "2", series, engine=engine)
     finally:
@@ -161,7 +161,7 @@ def test_what_a_window_chooses_does_not_depend_on_what_comes_after_its_training(
 
 def test_windows_do_not_overlap_and_leave_the_warm_up_out(made):
     series = made.walk(11)
-    plan, times_ns = plan_of(REQUEST, series, made.record(series), made.settings())
+    plan, times_ns = plan_of(REQUEST, [made.market(series)], made.settings())
     assert len(times_ns) == 120
     tested = [row for split in plan.splits for row in split.test.tolist()]
     assert tested == list(range(tested[0], 120))
@@ -172,9 +172,7 @@ def test_windows_do_not_overlap_and_leave_the_warm_up_out(made):
 def test_refused_trials_are_counted_as_such_and_the_rest_is_found(made, tmp_path):
     series = made.walk(11)
     request = msgspec.structs.replace(REQUEST, ranges=("fast=3:60", "warmup=20:40"), study="")
-    found = optimise(
-        request, series, made.record(series), made.settings(), state=tmp_path, tell=lambda *_: None
-    )
+    found = optimise(request, [made.market(series)], made.settings(), state=tmp_path, tell=lambda *_: None)
     assert found.trials == 40
     assert 0 < found.refused < 40
     with RunStore(tmp_path) as runs:
@@ -201,8 +199,8 @@ def test_a_study_by_the_same_name_about_something_else_is_refused(made, tmp_path
 
 def test_a_strategy_that_fails_is_named_with_its_parameters(made, tmp_path):
     series = made.walk(11)
-    plan, _ = plan_of(REQUEST, series, made.record(series), made.settings())
-    broken = columns_of(series).astype(np.float64)[:, :50]
+    plan, _ = plan_of(REQUEST, [made.market(series)], made.settings())
+    broken = columns_of([made.market(series)]).astype(np.float64)[:, :50]
     broken[4] = np.nan  # a market without closes
     with pytest.raises(OpenOutcryError, match=r"sma-cross failed with .*'fast'.*NaN"):
         searched(made, tmp_path, series, engine=InProcess(plan.problem, broken))

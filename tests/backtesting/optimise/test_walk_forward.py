@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
+from tests.backtesting.candle_histories import settings as candle_settings
+from tests.backtesting.candle_pairs import Apart, random_two
 
+from openoutcry.backtesting.by_symbol import parts_of
+from openoutcry.backtesting.candle_markets import in_step, together
 from openoutcry.backtesting.optimise.walk_forward import HANDOVER, Piece, walk
 from openoutcry.backtesting.runner import run_candles
-from openoutcry.backtesting.statistics.round_trips import round_trips
+from openoutcry.backtesting.statistics.round_trips import OPENING_SIGN, round_trips
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.strategies.buy_and_hold import BuyAndHold
 from openoutcry.strategies.sma_cross import SmaCross
@@ -18,7 +22,7 @@ PIECES = (
 @pytest.fixture(scope="module")
 def walked(made):
     series = made.walk(3, candles=2_000)
-    return series, walk(PIECES, series, made.settings(), dataset=made.record(series))
+    return series, walk(PIECES, [made.market(series)], made.settings())
 
 
 def test_the_account_goes_on_and_every_atom_is_in_a_fill(made, walked):
@@ -61,7 +65,7 @@ def test_a_window_trades_from_its_first_candle_on_and_sees_only_its_warm_up_befo
     alone = run_candles(series.slice(470, 900), PIECES[0].strategy, made.settings())
     assert not alone.curve.position_lots[:30].any()
     assert result.curve.equity_atoms[:399].tolist() == alone.curve.equity_atoms[30:429].tolist()
-    held = walk([Piece(500, 600, BuyAndHold())], series, made.settings(), dataset=made.record(series))
+    held = walk([Piece(500, 600, BuyAndHold())], [made.market(series)], made.settings())
     assert held.curve.position_lots[0] > 0
 
 
@@ -86,7 +90,7 @@ def test_an_account_that_is_ruined_ends_the_walk(made):
     settings = made.settings(**{"strategy.intents.long_only": False})
     pieces = [Piece(500, 900, Short()), Piece(900, 1_300, Short())]
     with pytest.raises(InvalidInputError, match="ruined out of sample, in window 1"):
-        walk(pieces, series, settings, dataset=made.record(series))
+        walk(pieces, [made.market(series)], settings)
 
 
 class Short(BuyAndHold, frozen=True):
@@ -95,3 +99,20 @@ class Short(BuyAndHold, frozen=True):
 
     def exposures(self, candles):
         return None
+
+
+def test_both_symbols_of_a_window_are_closed_at_its_end(made):
+    markets = in_step(together(random_two(5, 200)))
+    pieces = [Piece(20, 80, Apart()), Piece(80, 150, Apart(leg=0.3))]
+    result = walk(pieces, markets, candle_settings("linear"))
+    end_ns = int(markets[0].series.close_ns[79])
+    closings = [fill for fill in result.fills if fill.id.startswith("fill:handover:")]
+    assert [(fill.symbol, fill.at_ns) for fill in closings] == [(each.symbol, end_ns) for each in markets]
+    for market, fill in zip(markets, closings, strict=True):
+        until = result.fills[: result.fills.index(fill) + 1]
+        own = [each.size_lots * OPENING_SIGN[each.side] for each in until if each.symbol == fill.symbol]
+        assert sum(own) == 0
+        assert fill.price_ticks == market.series.close_ticks[79]
+    parts = parts_of(result, round_trips(result.fills, result.instruments))
+    assert sum(part.net_atoms for part in parts) == result.net_atoms
+    assert len(result.curve) == 130

@@ -122,7 +122,7 @@ def read_funding(path: Path) -> Funding:
         raise InvalidInputError(
             f"{path}, row {int(back[0]) + 1}: the time does not go forward; sort the file and drop doubles"
         )
-    return Funding(times_ns, np.array([float(text) for text in rates], np.float64))
+    return Funding(times_ns, np.array([float(text) for text in rates], np.float64), str(path))
 
 
 def is_funding(frame_columns: list[str]) -> bool:

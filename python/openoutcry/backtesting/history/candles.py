@@ -1,5 +1,6 @@
 """Candles of one instrument and funding rates, as columns."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -80,13 +81,22 @@ class CandleSeries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Funding:
-    """Funding rates of a perpetual: at each time, in ns UTC, longs pay `rate` of their position's value."""
+    """Funding rates of a perpetual: at each time, in ns UTC, longs pay `rate` of their position's value.
+
+    `path` is where they were read from, or empty.
+    """
 
     times_ns: Integers
     rates: npt.NDArray[np.float64]
+    path: str = ""
 
     def __len__(self) -> int:
         return len(self.times_ns)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the times and the rates."""
+        return hashlib.sha256(self.times_ns.tobytes() + self.rates.tobytes()).hexdigest()
 
 
 def interval_text(interval_ns: int) -> str:
@@ -162,6 +172,21 @@ def record_candles(
         rows=len(series),
         sha256=content.hexdigest(),
         findings=findings,
+    )
+
+
+def record_funding(funding: Funding, instrument: Instrument) -> DatasetRecord:
+    """The record of an instrument's funding."""
+    return DatasetRecord(
+        name=Path(funding.path).stem or "funding",
+        path=funding.path,
+        kind="funding",
+        venue=instrument.venue,
+        symbol=instrument.symbol,
+        first_ns=TimestampNs(int(funding.times_ns[0]) if len(funding) else 0),
+        last_ns=TimestampNs(int(funding.times_ns[-1]) if len(funding) else 0),
+        rows=len(funding),
+        sha256=funding.sha256,
     )
 
 

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.candle_markets import CandleMarket, in_step, together
+from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.optimise.engine import EngineName, engine_of
 from openoutcry.backtesting.optimise.evaluation import Evaluator, Problem, columns_of
 from openoutcry.backtesting.optimise.objective import Objective, score
@@ -18,8 +19,9 @@ from openoutcry.backtesting.optimise.study import Plan, choose, search, source_s
 from openoutcry.backtesting.optimise.study_store import StudyStore
 from openoutcry.backtesting.optimise.trial import Trial
 from openoutcry.backtesting.optimise.walk_forward import Piece, walk
-from openoutcry.backtesting.result import BacktestResult, DatasetRecord, Integers
+from openoutcry.backtesting.result import BacktestResult, Integers
 from openoutcry.backtesting.run_store import RunStore, canonical
+from openoutcry.backtesting.runner import check_candles_serve
 from openoutcry.backtesting.statistics.bootstrap import total_returns
 from openoutcry.backtesting.statistics.cross_validation import Split, walk_forward_windows
 from openoutcry.backtesting.statistics.overfitting import Selection, selection_of
@@ -31,6 +33,7 @@ from openoutcry.backtesting.statistics.returns import (
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 from openoutcry.plugins.loader import Plugins
+from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.locate import located
 
 HELD_OUT: Final = 0.3  # of the history, where there is no walk-forward
@@ -98,22 +101,26 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True):
 
 def optimise(
     request: Request,
-    series: CandleSeries,
-    dataset: DatasetRecord,
+    given: Sequence[CandleMarket],
     settings: Settings,
     *,
     state: Path,
-    funding: Funding | None = None,
     tell: Callable[[Trial, float], None],
 ) -> Optimisation:
     """Search, choose and judge; `tell` is called with each trial and its score in the last window's training.
 
+    Of several symbols, candles without counterpart are left out.
+
     Raises:
-        InvalidInputError: the strategy, a range or the study's name cannot be used, or the history is too
-        short. ConfigurationError: the engine cannot be had. OpenOutcryError: a strategy failed.
+        MissingDataError: there are no candles, or none of the same time.
+        InvalidInputError: the strategy, a range or the study's name cannot be used, the data do not go
+        together, or the history is too short. ConfigurationError: the engine cannot be had.
+        OpenOutcryError: a strategy failed.
     """
-    plan, times_ns = plan_of(request, series, dataset, settings, funding)
-    columns = columns_of(series)
+    markets = in_step(together(given))
+    series = markets[0].series
+    plan, times_ns = plan_of(request, markets, settings)
+    columns = columns_of(markets)
     train = plan.splits[-1].train
 
     def told(trial: Trial) -> None:
@@ -131,26 +138,22 @@ def optimise(
             Piece(*_candles(split.test, times_ns, series), evaluator.strategy(trial.parameters))
             for split, trial in zip(plan.splits, chosen, strict=True)
         ]
-        result = walk(pieces, series, settings, dataset=dataset, funding=funding, plugins=evaluator.plugins)
+        result = walk(pieces, markets, settings, plugins=evaluator.plugins)
         return _judged(plan, trials, chosen, result, times_ns=times_ns, runs=runs)
 
 
-def plan_of(
-    request: Request,
-    series: CandleSeries,
-    dataset: DatasetRecord,
-    settings: Settings,
-    funding: Funding | None = None,
-) -> tuple[Plan, Integers]:
-    """The plan, and when each period of the trials' returns ends.
+def plan_of(request: Request, markets: Sequence[CandleMarket], settings: Settings) -> tuple[Plan, Integers]:
+    """The plan, and when each period of the trials' returns ends. The markets are `in_step`.
 
     Raises:
         InvalidInputError: the strategy or a range cannot be used, or the history is too short.
     """
+    series = markets[0].series
     plugins = Plugins()
     plugins.load_installed()
     found = located(request.strategy, plugins)
     strategy = found.create()
+    check_candles_serve(strategy, len(markets))
     space = search_space(found.parameters, request.ranges)
     period_ns = natural_period_ns(series.close_ns)
     times_ns = returns_of(series.close_ns, np.ones(len(series), dtype=np.int64), 1, period_ns).times_ns
@@ -168,15 +171,16 @@ def plan_of(
         found_at=found.text,
         fixed=space.fixed,
         settings=settings,
-        instrument=series.instrument,
+        instruments=tuple(market.series.instrument for market in markets),
         interval_ns=series.interval_ns,
-        dataset=dataset,
+        datasets=tuple(market.dataset for market in markets if market.dataset is not None),
+        fundings=tuple(market.funding for market in markets),
         period_ns=period_ns,
         study=request.study,
-        funding=funding,
         is_exact=request.is_exact,
     )
-    plan = Plan(problem, space, splits, request.objective, request.seed, source_sha256(strategy))
+    code = source_sha256(strategy) + own_source_sha256(strategy)
+    plan = Plan(problem, space, splits, request.objective, request.seed, code)
     if not request.study:
         problem = msgspec.structs.replace(problem, study=plan.name)
         plan = Plan(problem, space, splits, request.objective, request.seed, plan.source_sha256)
@@ -206,7 +210,7 @@ def _judged(
         for split, trial in zip(plan.splits, chosen, strict=True)
     )
     fit = {canonical(trial.parameters): trial.returns for trial in trials if not trial.is_refused}
-    tried = len(runs.trials_of(result.strategy, problem.dataset.sha256))
+    tried = len(runs.trials_of(result.strategy, problem.data_sha256))
     selection = selection_of(np.column_stack(list(fit.values())), tried)
     inside = [window.in_sample_sharpe or 0.0 for window in windows]
     in_sample = math.fsum(inside) / len(inside)

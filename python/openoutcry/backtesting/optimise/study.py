@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from openoutcry.assembly.settings import config_hash
-from openoutcry.backtesting.history.candles import Funding
 from openoutcry.backtesting.optimise.engine import Engine
 from openoutcry.backtesting.optimise.evaluation import Problem
 from openoutcry.backtesting.optimise.objective import Objective, score
@@ -49,9 +48,9 @@ class Plan:
                 "strategy": problem.strategy,
                 "strategy source": self.source_sha256,
                 "parameters": [msgspec.to_builtins(self.space.dimensions), problem.fixed],
-                "data": problem.dataset.sha256,
-                "span": [problem.dataset.first_ns, problem.dataset.last_ns],
-                "funding": funding_sha256(problem.funding),
+                "data": [dataset.sha256 for dataset in problem.datasets],
+                "span": [problem.datasets[0].first_ns, problem.datasets[0].last_ns],
+                "funding": ["" if each is None else each.sha256 for each in problem.fundings],
                 "settings": config_hash(problem.settings),
                 "windows": [problem.period_ns, windows],
                 "objective": self.objective,
@@ -65,13 +64,6 @@ class Plan:
         """The study's name, if the user gives none: the same command means the same study."""
         digest = hashlib.sha256(self.identity.encode()).hexdigest()[:NAME_DIGITS]
         return f"{self.problem.strategy}-{digest}"
-
-
-def funding_sha256(funding: Funding | None) -> str:
-    """The hash of funding rates and their times, empty if there are none."""
-    if funding is None:
-        return ""
-    return hashlib.sha256(funding.times_ns.tobytes() + funding.rates.tobytes()).hexdigest()
 
 
 def source_sha256(strategy: Strategy) -> str:

@@ -16,12 +16,14 @@ import numpy as np
 from openoutcry.assembly.backtest_settings import PPM
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
-from openoutcry.backtesting.account_curve import account_curve
 from openoutcry.backtesting.assumptions import assumptions
-from openoutcry.backtesting.history.candles import CandleSeries, Funding
-from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord
-from openoutcry.backtesting.runner import parameters_of, run_candles
+from openoutcry.backtesting.candle_markets import CandleMarket
+from openoutcry.backtesting.marks import joint_curve
+from openoutcry.backtesting.result import BacktestResult, Curve
+from openoutcry.backtesting.runner import parameters_of, run_candle_markets
+from openoutcry.backtesting.statistics.round_trips import OPENING_SIGN
 from openoutcry.domain.errors import InvalidInputError
+from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Fill
 from openoutcry.domain.units import NS_PER_S, PriceTicks, SizeLots, TimestampNs
 from openoutcry.plugins.loader import Plugins
@@ -44,15 +46,13 @@ class Piece:
 
 def walk(
     pieces: Sequence[Piece],
-    series: CandleSeries,
+    markets: Sequence[CandleMarket],
     settings: Settings,
     *,
-    dataset: DatasetRecord,
-    funding: Funding | None = None,
     plugins: Plugins | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> BacktestResult:
-    """Run the pieces, which follow each other without a gap, and join them.
+    """Run the pieces, which follow each other without a gap, and join them. The markets are `in_step`.
 
     `progress` is told how many are done.
 
@@ -63,11 +63,9 @@ def walk(
     opening = settings.backtest.cash_atoms
     cash, results = opening, []
     for number, piece in enumerate(pieces):
-        result = _run(
-            piece, series, settings, cash_atoms=cash, dataset=dataset, funding=funding, plugins=plugins
-        )
+        result = _run(piece, markets, settings, cash_atoms=cash, plugins=plugins)
         if number + 1 < len(pieces):
-            result = _closed(result, series, settings)
+            result = _closed(result, settings)
         results.append(result)
         cash = int(result.curve.equity_atoms[-1])
         if cash <= 0 and number + 1 < len(pieces):
@@ -76,17 +74,15 @@ def walk(
             )
         if progress is not None:
             progress(number + 1)
-    return _joined(pieces, results, series, settings, dataset)
+    return _joined(pieces, results, markets, settings)
 
 
 def _run(
     piece: Piece,
-    series: CandleSeries,
+    markets: Sequence[CandleMarket],
     settings: Settings,
     *,
     cash_atoms: int,
-    dataset: DatasetRecord,
-    funding: Funding | None,
     plugins: Plugins | None,
 ) -> BacktestResult:
     """One window with the account as it is, its warm-up before it; the curve is of the window only."""
@@ -94,64 +90,75 @@ def _run(
     start = max(piece.start - warmup, 0)
     costs = msgspec.structs.replace(settings.backtest, cash_atoms=cash_atoms)
     account = msgspec.structs.replace(settings, backtest=costs)
-    result = run_candles(
-        series.slice(start, piece.stop),
-        piece.strategy,
-        account,
-        dataset=dataset,
-        funding=funding,
-        plugins=plugins,
+    result = run_candle_markets(
+        [market.slice(start, piece.stop) for market in markets], piece.strategy, account, plugins=plugins
     )
     part = slice(piece.start - start, None)
     curve = Curve(*(getattr(result.curve, name)[part] for name in Curve.__slots__))
     return _replace(result, curve=curve)
 
 
-def _closed(result: BacktestResult, series: CandleSeries, settings: Settings) -> BacktestResult:
-    """The same with its position closed at the last close."""
-    curve = result.curve
-    held = int(curve.position_lots[-1])
-    if not held:
+def _closed(result: BacktestResult, settings: Settings) -> BacktestResult:
+    """The same with its positions closed at the last close."""
+    at_ns = int(result.curve.times_ns[-1])
+    closing = [
+        _closing(instrument, held, result.marks[symbol], at_ns, settings.backtest.taker_fee_ppm)
+        for symbol, instrument in result.instruments.items()
+        if (held := _held(result, symbol, at_ns))
+    ]
+    if not closing:
         return result
-    instrument, price, at_ns = series.instrument, int(curve.price_ticks[-1]), int(curve.times_ns[-1])
-    fee = instrument.part_atoms(price, abs(held), settings.backtest.taker_fee_ppm, PPM)
-    closing = Fill(
-        id=f"fill:handover:{at_ns}",
-        cause_id=f"handover:{at_ns}",
-        symbol=instrument.symbol,
-        parent_id=f"handover:{at_ns}",
-        client_order_id=f"handover:{at_ns}",
-        venue_order_id=f"handover:{at_ns}",
-        trade_id=f"handover:{at_ns}",
-        side="sell" if held > 0 else "buy",
-        price_ticks=PriceTicks(price),
-        size_lots=SizeLots(abs(held)),
-        fee_atoms=fee,
-        fee_asset=instrument.settlement,
-        liquidity="taker",
-        at_ns=TimestampNs(at_ns),
-    )
+    fees = sum(fill.fee_atoms for fill in closing)
+    curve = result.curve
     equity, position = curve.equity_atoms.copy(), curve.position_lots.copy()
-    equity[-1] -= fee
+    equity[-1] -= fees
     position[-1] = 0
     return _replace(
         result,
         curve=Curve(curve.times_ns, equity, curve.benchmark_atoms, position, curve.price_ticks),
-        fills=(*result.fills, closing),
-        fees_atoms=result.fees_atoms + fee,
+        fills=(*result.fills, *closing),
+        fees_atoms=result.fees_atoms + fees,
+    )
+
+
+def _held(result: BacktestResult, symbol: str, at_ns: int) -> int:
+    """Lots held before a moment."""
+    return sum(
+        fill.size_lots * OPENING_SIGN[fill.side]
+        for fill in result.fills
+        if fill.symbol == symbol and fill.at_ns < at_ns
+    )
+
+
+def _closing(instrument: Instrument, held: int, price: int, at_ns: int, taker_fee_ppm: int) -> Fill:
+    name = f"handover:{instrument.symbol}:{at_ns}"
+    return Fill(
+        id=f"fill:{name}",
+        cause_id=name,
+        symbol=instrument.symbol,
+        parent_id=name,
+        client_order_id=name,
+        venue_order_id=name,
+        trade_id=name,
+        side="sell" if held > 0 else "buy",
+        price_ticks=PriceTicks(price),
+        size_lots=SizeLots(abs(held)),
+        fee_atoms=instrument.part_atoms(price, abs(held), taker_fee_ppm, PPM),
+        fee_asset=instrument.settlement,
+        liquidity="taker",
+        at_ns=TimestampNs(at_ns),
     )
 
 
 def _joined(
     pieces: Sequence[Piece],
     results: Sequence[BacktestResult],
-    series: CandleSeries,
+    markets: Sequence[CandleMarket],
     settings: Settings,
-    dataset: DatasetRecord,
 ) -> BacktestResult:
-    opening = settings.backtest.cash_atoms
-    whole = series.slice(pieces[0].start, pieces[-1].stop)
-    held = account_curve(whole, opening, (), (), settings.backtest.taker_fee_ppm)
+    opening, series = settings.backtest.cash_atoms, markets[0].series
+    whole = [market.series.slice(pieces[0].start, pieces[-1].stop) for market in markets]
+    held = joint_curve(whole, opening, (), {}, settings.backtest.taker_fee_ppm)
     curve = Curve(
         times_ns=held.times_ns,
         equity_atoms=np.concatenate([result.curve.equity_atoms for result in results]),
@@ -170,7 +177,7 @@ def _joined(
             for piece, result in zip(pieces, results, strict=True)
         },
         instruments=results[0].instruments,
-        datasets=(dataset,),
+        datasets=tuple(record for market in markets for record in market.records),
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -182,8 +189,10 @@ def _joined(
         funding_atoms=sum(result.funding_atoms for result in results),
         counts=dict(sum((Counter(result.counts) for result in results), Counter())),
         refusals=dict(sum((Counter(result.refusals) for result in results), Counter())),
-        assumptions=(*assumptions(settings), HANDOVER),
+        assumptions=(*assumptions(settings, symbols=len(markets)), HANDOVER),
         halt_reason="; ".join(halts),
+        marks=results[-1].marks,
+        source_sha256=results[0].source_sha256,
         wall_s=sum(result.wall_s for result in results),
     )
 

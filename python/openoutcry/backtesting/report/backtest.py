@@ -104,16 +104,18 @@ def _sections(judgement: Judgement, charts: Mapping[str, Any], command: str) -> 
 def _equity_chart(judgement: Judgement, columns: Columns) -> str:
     figures, result = judgement.performance, judgement.result
     quote = sections.quote_of(result)
+    whose = "" if len(result.instruments) == 1 else f" of {result.symbol}"
     told = (
         f"Equity over time: from {amount(result.opening_atoms)} to "
         f"{amount(result.opening_atoms + result.net_atoms)} {quote}; buying and holding made "
         f"{percent(figures.benchmark_return, signed=True)}. Below it the drawdown, at worst "
-        f"{percent(figures.drawdown.share)} on {_day(figures.drawdown.low_ns)}, and the exposure."
+        f"{percent(figures.drawdown.share)} on {_day(figures.drawdown.low_ns)}, and the exposure{whose}."
     )
     is_thinned = len(result.curve) > len(columns["time"])
     note = f'<p class="note">{escape(CURVE_RULE)}</p>' if is_thinned else ""
     return (
-        _figure("equity-chart", "equity", f"Equity in {quote}, drawdown and exposure in percent", told) + note
+        _figure("equity-chart", "equity", f"Equity in {quote}, drawdown and exposure{whose} in percent", told)
+        + note
     )
 
 

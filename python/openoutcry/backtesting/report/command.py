@@ -15,12 +15,15 @@ PPM_PER_BPS: Final = 100
 def repeat_command(result: BacktestResult) -> str:
     """The command line that repeats a backtest: its data, span, parameters, cash and costs.
 
-    Settings of a file are not in it, nor is the file of the funding: `--config` and `--funding` come on top.
+    Settings of a file are not in it: `--config` comes on top.
     """
     found_at = result.settings.get("strategy", {}).get("name", result.strategy)
     parts = ["openoutcry", "backtest", found_at]
     for dataset in result.datasets:
-        parts += ["--data", dataset.path]
+        if dataset.kind == "funding":
+            parts += ["--funding", f"{dataset.symbol}={dataset.path}"]
+        else:
+            parts += ["--data", dataset.path]
     parts += _span(result)
     for name, value in result.parameters.items():
         parts += ["--param", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
@@ -45,7 +48,7 @@ def _costs(result: BacktestResult) -> Iterator[str]:
     yield from ("--cash", atoms_to_text(result.opening_atoms))
     if "taker_fee_ppm" in costs and "maker_fee_ppm" in costs:
         yield from ("--fee-bps", f"{_bps(costs['taker_fee_ppm'])}/{_bps(costs['maker_fee_ppm'])}")
-    if costs.get("half_spread_ppm") and all(dataset.kind == "candles" for dataset in result.datasets):
+    if costs.get("half_spread_ppm") and not any(dataset.kind == "events" for dataset in result.datasets):
         yield from ("--half-spread-bps", _bps(costs["half_spread_ppm"]))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.page import MAX_ROWS, Row
 from openoutcry.backtesting.report.wording import NOTHING, amount, exact, percent, ratio, span
@@ -19,6 +20,7 @@ from openoutcry.backtesting.statistics.round_trips import RoundTrip
 from openoutcry.domain.units import BASIS_POINTS, NS_PER_S
 
 SHORT_HASH: Final = 12
+WHOLE_SECONDS: Final = len("2024-01-31 00:00:00")
 _CANDLE: Final = re.compile(r"candle:(.+):(\w+):(\d+)")
 
 Figure = tuple[str, str, str]  # name, value, what stands under it
@@ -85,7 +87,13 @@ def key_figures(judgement: Judgement) -> list[Figure]:
             f"{amount(figures.net_atoms, signed=True)} {quote}",
             f"{percent(figures.total_return, signed=True)} after all costs",
         ),
-        ("Buy and hold", percent(figures.benchmark_return, signed=True), "the same cash, the same time"),
+        (
+            "Buy and hold",
+            percent(figures.benchmark_return, signed=True),
+            "the same cash, the same time"
+            if len(judgement.result.instruments) == 1
+            else "the same cash in equal parts",
+        ),
         ("Sharpe ratio", ratio(figures.sharpe), sharpe_note or figures.undefined.get("sharpe", "")),
         (
             "Deepest fall",
@@ -163,6 +171,7 @@ def costs(judgement: Judgement) -> str:
     """From the profit before costs to the one after, to the last atom, and what they are in proportion."""
     result, figures, quote = judgement.result, judgement.performance, quote_of(judgement.result)
     slipped = slippage_atoms(result)
+    whose = "" if len(result.instruments) == 1 else f" of {result.symbol}"
     makers = sum(fill.liquidity == "maker" for fill in result.fills)
     traded = sum(
         result.instruments[fill.symbol].notional_atoms(fill.price_ticks, fill.size_lots)
@@ -174,7 +183,7 @@ def costs(judgement: Judgement) -> str:
         ("Funding", f"{exact(-figures.funding_atoms)} {quote}"),
         ("Profit after costs", f"{exact(figures.net_atoms)} {quote}"),
         (
-            "Slippage against the closes that caused the orders, in the profit before costs",
+            f"Slippage{whose} against the closes that caused the orders, in the profit before costs",
             NOTHING if slipped is None else f"{exact(-slipped)} {quote}",
         ),
         ("Fees, share of the profit before costs", percent(figures.fee_share)),
@@ -191,8 +200,10 @@ def costs(judgement: Judgement) -> str:
 def trades(judgement: Judgement) -> str:
     """Round trips, first in, first out, with what caused their ends."""
     instruments = judgement.result.instruments
+    named = ("symbol",) if len(instruments) > 1 else ()
     head = (
         "#",
+        *named,
         "side",
         "size",
         "in (UTC)",
@@ -208,6 +219,7 @@ def trades(judgement: Judgement) -> str:
     rows = (
         (
             number,
+            *(trip.symbol for _ in named),
             "long" if trip.side == "buy" else "short",
             instruments[trip.symbol].size_text(trip.size_lots),
             _minute(trip.opened_ns),
@@ -228,13 +240,41 @@ def trades(judgement: Judgement) -> str:
         f'data-to="{trip.closed_ns // NS_PER_S}"'
         for trip in judgement.trips[:MAX_ROWS]
     ]
-    symbols = sorted({trip.symbol for trip in judgement.trips})
     note = (
         f"Lots are matched first in, first out; what is still open at the end is not here. Amounts in "
-        f"{quote_of(judgement.result)}{', symbols ' + ', '.join(symbols) if len(symbols) > 1 else ''}."
+        f"{quote_of(judgement.result)}."
     )
-    listed = table("Trades", head, rows, numbers=(0, 2, 4, 6, 7, 8, 9), kind="trades", marks=marks)
-    return f'<p class="note">{escape(note)}</p>{listed}'
+    numbers = (0, *(column + len(named) for column in (2, 4, 6, 7, 8, 9)))
+    listed = table("Trades", head, rows, numbers=numbers, kind="trades", marks=marks)
+    return f'{by_symbol(judgement) if named else ""}<p class="note">{escape(note)}</p>{listed}'
+
+
+def by_symbol(judgement: Judgement) -> str:
+    """What each symbol had part in the profit."""
+    rows = (
+        (
+            part.symbol,
+            f"{part.fills:,}",
+            f"{part.trades:,}",
+            percent(part.win_rate, 0),
+            amount(part.profit_atoms, signed=True),
+            amount(part.fees_atoms),
+            amount(part.net_atoms, signed=True),
+            judgement.result.instruments[part.symbol].size_text(part.position_lots),
+        )
+        for part in parts_of(judgement.result, judgement.trips)
+    )
+    head = (
+        "symbol",
+        "fills",
+        "trades",
+        "won",
+        "profit",
+        "fees",
+        "after fees, before funding",
+        "held at the end",
+    )
+    return table("By symbol", head, rows, numbers=range(1, 8), kind="prose")
 
 
 def cause_text(parent_id: str) -> str:
@@ -249,7 +289,7 @@ def _average(judgement: Judgement, trip: RoundTrip, notional_atoms: int) -> str:
 
 
 def _minute(at_ns: int) -> str:
-    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M:%S}"
+    return datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC).isoformat(" ")[:WHOLE_SECONDS]
 
 
 def data_quality(datasets: Sequence[DatasetRecord]) -> str:
@@ -310,6 +350,7 @@ def provenance(result: BacktestResult, command: str) -> str:
         ("seed", result.seed),
         ("settings hash", result.config_hash),
         *((f"sha256 of the content of {data.name}", data.sha256) for data in result.datasets),
+        ("sha256 of the strategy's source", result.source_sha256 or "openoutcry's own: see its version"),
         *sorted(result.versions.items()),
     ]
     settings = table("Settings", (), _flat(result.settings), kind="pairs")

@@ -18,7 +18,7 @@ from openoutcry.backtesting.statistics.returns import (
     own_period_ns,
     returns_of_curve,
 )
-from openoutcry.backtesting.statistics.round_trips import RoundTrip, round_trips
+from openoutcry.backtesting.statistics.round_trips import OPENING_SIGN, RoundTrip, round_trips
 from openoutcry.backtesting.statistics.sharpe import (
     minimum_track_record,
     moments_of,
@@ -116,7 +116,7 @@ def performance_of(
         funding_atoms=result.funding_atoms,
         total_return=total,
         drawdown=drawdown,
-        exposure_share=_exposure_share(curve),
+        exposure_share=_exposure_share(result),
         benchmark_return=benchmark,
         benchmark_sharpe=annual_sharpe(held),
         benchmark_drawdown=drawdown_of(curve.times_ns, curve.benchmark_atoms, opening).share,
@@ -252,7 +252,14 @@ def _costs(result: BacktestResult, undefined: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _exposure_share(curve: Curve) -> float:
-    """The share of the time with a position; each moment's lasts until the next."""
-    lasts = np.diff(curve.times_ns, append=curve.times_ns[-1] + own_period_ns(curve.times_ns))
-    return float(np.sum(lasts[curve.position_lots != 0]) / np.sum(lasts))
+def _exposure_share(result: BacktestResult) -> float:
+    """The share of the time with a position in any symbol; each moment's lasts until the next."""
+    times = result.curve.times_ns
+    lasts = np.diff(times, append=times[-1] + own_period_ns(times))
+    is_held = result.curve.position_lots != 0
+    for symbol in result.instruments:
+        if symbol != result.symbol:
+            own = [fill for fill in result.fills if fill.symbol == symbol]
+            lots = np.cumsum([0, *(each.size_lots * OPENING_SIGN[each.side] for each in own)])
+            is_held |= lots[np.searchsorted(np.array([each.at_ns for each in own], np.int64), times)] != 0
+    return float(np.sum(lasts[is_held]) / np.sum(lasts))

@@ -74,6 +74,14 @@ impl Book {
         Some((book.order(id)?, book.queue_position(id)?.lots_ahead.0))
     }
 
+    /// The price of an order of the market.
+    pub(super) fn price_of(&self, id: i64) -> Option<PriceTicks> {
+        let Self::Orders(book) = self else {
+            return None;
+        };
+        Some(book.order(OrderId(id.cast_unsigned()))?.price)
+    }
+
     /// Sets the level that a row is of.
     #[inline]
     pub(super) fn set_level(&mut self, event: &Event) {

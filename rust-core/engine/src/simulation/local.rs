@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::account::{Account, Execution};
 use super::book::Book;
+use super::features::RowFeatures;
 use super::order::{OrderRequest, Report, ReportKind};
 use super::stream::{Event, EventKind};
 use super::wake::{Touch, Watch, reason};
@@ -50,6 +51,8 @@ pub(super) struct Local {
     pub(super) reports: VecDeque<Report>,
     pub(super) candles: Option<CandleBuilder>,
     pub(super) closed: VecDeque<Candle>,
+    /// None if nobody asks for them.
+    pub(super) features: Option<Box<RowFeatures>>,
     /// Why to wake the trader at the end of this moment: bits of [`reason`].
     pub(super) reasons: u32,
     trades: i64,
@@ -67,6 +70,7 @@ impl Local {
             reports: VecDeque::new(),
             candles: None,
             closed: VecDeque::new(),
+            features: None,
             reasons: 0,
             trades: 0,
             touch: None,
@@ -75,6 +79,25 @@ impl Local {
 
     #[inline]
     pub(super) fn on_event(&mut self, event: &Event) -> Result<(), SimulationError> {
+        if self.features.is_some() {
+            return self.on_event_with_features(event);
+        }
+        self.take(event)
+    }
+
+    #[cold]
+    fn on_event_with_features(&mut self, event: &Event) -> Result<(), SimulationError> {
+        let features = self.features.as_mut();
+        let left = features.and_then(|features| features.before(event, &self.book));
+        self.take(event)?;
+        if let Some(features) = &mut self.features {
+            features.after(event, left, &self.book);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take(&mut self, event: &Event) -> Result<(), SimulationError> {
         match event.kind {
             EventKind::Level => self.book.set_level(event),
             EventKind::OnlyLevel => self.book.set_only(event),

@@ -21,6 +21,7 @@ pub(super) struct Market {
     pub(super) venue: Exchange,
     pub(super) local: Local,
     pub(super) is_by_order: bool,
+    pub(super) window_ticks: usize,
     index: usize,
     /// Requests on their way; they never overtake each other.
     requests: VecDeque<(i64, Request)>,
@@ -35,9 +36,11 @@ impl Market {
         local: Local,
         latency: OrderLatency,
         is_by_order: bool,
+        window_ticks: usize,
     ) -> Self {
         Self {
             index,
+            window_ticks,
             stream: Stream::default(),
             venue,
             local,

@@ -25,6 +25,7 @@ mod activity;
 mod amounts;
 mod book;
 mod exchange;
+mod features;
 pub mod fees;
 pub mod funding;
 pub mod impact;
@@ -57,6 +58,7 @@ pub use stream::MAX_TIME_NS;
 pub use wake::{Touch, Wake, Watch, reason};
 
 use crate::candle::{CandleError, CandleRuleError};
+use crate::features::FeatureError;
 
 /// `exchange_ns, local_ns, kind, price_ticks, size_lots, order_id`. The kind is a code, and 256 more for asks and
 /// sellers. Codes: 1 and 4 set a level, 2 a trade (the side is the taker's), 3 clears a side down to a price, or
@@ -150,6 +152,9 @@ pub enum SimulationError {
     /// A candle's interval.
     #[error(transparent)]
     CandleRule(#[from] CandleRuleError),
+    /// How features are measured.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
 }
 
 impl SimulationError {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::account::Account;
 use super::book::Book;
 use super::exchange::{Exchange, VenueRules};
+use super::features::RowFeatures;
 use super::latency::OrderLatency;
 use super::local::{Local, OwnFill, OwnOrder};
 use super::market::Market;
@@ -14,6 +15,7 @@ use super::quotes::Quotes;
 use super::wake::{Touch, Wake, Watch, reason};
 use super::{MAX_INSTRUMENTS, QuoteRow, Row, RowError, SimulationError, Stop};
 use crate::candle::{Candle, CandleBuilder, CandleRule};
+use crate::features::vector::FEATURE_COUNT;
 use crate::units::{PriceTicks, Side};
 
 /// What an instrument needs to be simulated.
@@ -100,13 +102,14 @@ impl Simulation {
         let seed = self.seed.wrapping_add(index as u64);
         let venue = Exchange::new(book.clone(), settings.rules, settings.lot, seed);
         let local = Local::new(book, settings.account);
-        let is_by_order = settings.is_by_order;
+        let (is_by_order, window_ticks) = (settings.is_by_order, settings.window_ticks);
         self.markets.push(Market::new(
             index,
             venue,
             local,
             settings.latency,
             is_by_order,
+            window_ticks,
         ));
         Ok(index)
     }
@@ -179,6 +182,30 @@ impl Simulation {
         let rule = CandleRule::Time { interval_ns }.checked()?;
         self.market_mut(instrument)?.local.candles = Some(CandleBuilder::new(rule, false));
         Ok(())
+    }
+
+    /// Keeps the live feed's features of an instrument, out of what the trader sees.
+    ///
+    /// # Errors
+    /// There is no such instrument, or the run has begun.
+    pub fn watch_features(&mut self, instrument: usize) -> Result<(), SimulationError> {
+        self.before_run("watching features")?;
+        let market = self.market_mut(instrument)?;
+        market.local.features = Some(Box::new(RowFeatures::new(market.window_ticks)?));
+        Ok(())
+    }
+
+    /// The features as of the newest event that the trader has seen, in the order of
+    /// [`crate::features::vector::FEATURES`], NaN for what is not known; None if they are not watched.
+    ///
+    /// # Errors
+    /// There is no such instrument.
+    pub fn features(
+        &mut self,
+        instrument: usize,
+    ) -> Result<Option<[f64; FEATURE_COUNT]>, SimulationError> {
+        let features = &mut self.market_mut(instrument)?.local.features;
+        Ok(features.as_mut().map(|features| features.vector()))
     }
 
     /// Wakes every so many nanoseconds, first that long after the first event.
