@@ -297,8 +297,8 @@ class Simulator:
 
     **Fills.** `partial`: our fills of one trade together are never more than it; an order that takes walks
     the visible levels, and what it took stays gone until the data shows another size there; an order that
-    would meet one of ours expires. `whole`: as hftbacktest's exchange without partial fills. There is no
-    market impact.
+    would meet one of ours expires. `whole`: as hftbacktest's exchange without partial fills. The market does
+    not react to us; what takes may pay impact (`impact_coefficient`).
 
     **Wakes** come after everything of their moment, as `(now_ns, reasons, instrument)`; reasons are the sum
     of 1 timer, 2 report, 4 candle, 8 touch, 16 spread, 32 crossing. The run ends when the data does and no
@@ -323,6 +323,9 @@ class Simulator:
         latencies: Buffer | None = None,
         maker_rate: int = 0,
         taker_rate: int = 0,
+        fee_tiers: Sequence[tuple[int, int, int]] = ...,
+        is_inverse: bool = False,
+        impact_coefficient: float | None = None,
         halts: Sequence[tuple[int, int]] = ...,
         reject_probability: float = 0.0,
         max_resting_orders: int = 200,
@@ -334,9 +337,13 @@ class Simulator:
         Latencies of orders (`entry_ns`) and of reports (`response_ns`) are constant; or, with both
         percentiles, medians of seeded lognormal distributions; or `latencies`, recorded int64 rows of
         `request_ns, exchange_ns, response_ns`, interpolated (an `exchange_ns` of 0 or a negative
-        `response_ns`: lost, the order is rejected). Rates are in 10^-8, below zero a rebate. In `halts`,
-        (from_ns, until_ns) of the venue's time, orders are rejected and nothing matches. `by_order` says
-        that rows are of orders; `fifo` needs it.
+        `response_ns`: lost, the order is rejected). Rates are in 10^-8, below zero a rebate; `fee_tiers`,
+        `(from_atoms, maker_rate, taker_rate)`, replace them on UTC days before which that much was traded in
+        30 whole days. `is_inverse`: `size_step` is of the quote asset, and amounts are of the base asset.
+        With `impact_coefficient` what takes pays the square-root law's cost on top of each level's price,
+        within its limit: c·s·√(size / volume), by the mid's changes and the volume of this UTC day and the
+        one before. In `halts`, (from_ns, until_ns) of the venue's time, orders are rejected and nothing
+        matches. `by_order` says that rows are of orders; `fifo` needs it.
 
         Raises:
             ValueError: a setting is out of range, unknown, or contradicts another.
@@ -471,19 +478,19 @@ class Simulator:
 
         (order_id, side, price_ticks, size_lots, leaves_lots, is_accepted, is_cancelling, sent_ns).
         """
-    def fills(self, instrument: int) -> list[tuple[int, _Side, int, int, int, bool, int, int]]:
+    def fills(self, instrument: int) -> list[tuple[int, _Side, int, int, int, bool, int, int, int]]:
         """Take the fills heard of since the last time.
 
-        (order_id, side, price_ticks, size_lots, leaves_lots, is_maker, exchange_ns, local_ns).
+        (order_id, side, price_ticks, size_lots, leaves_lots, is_maker, fee_atoms, exchange_ns, local_ns).
         """
     def reports(
         self, instrument: int
-    ) -> list[tuple[int, str, str | None, _Side, int, int, int, int, bool, int]]:
+    ) -> list[tuple[int, str, str | None, _Side, int, int, int, int, bool, int, int]]:
         """Take the reports since the last time, if they are subscribed.
 
         (order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker,
-        exchange_ns). Kinds: accepted, fill, canceled, expired, rejected, cancel rejected. Refusals: lost,
-        halted, random, too many, would take, unknown.
+        fee_atoms, exchange_ns). Kinds: accepted, fill, canceled, expired, rejected, cancel rejected.
+        Refusals: lost, halted, random, too many, would take, unknown.
         """
     def features(self, instrument: int) -> dict[str, float]:
         """The features of `MarketFeed` by name, of what the trader has seen; NaN where unknown.
@@ -637,16 +644,18 @@ class LobsterHistory:
 
     Codes: 10 an order is added, 11 gone (the size it had), 12 reduced (the size it has now), 13 traded (how
     much did); then 2 is before it, the trade with the taker's side, and after it what is left, 11 or 12.
-    `midnight_ns` is the exchange's, in UTC. Of
-    orders that rested before the file begins only trades are told. Both times are the exchange's.
+    `midnight_ns` is the exchange's, in UTC. Of orders that rested before the file only trades are told. With
+    the book file, which has a line after each message, what comes into its levels unseen is told as anonymous
+    orders (ids from 2^60) and what has left them goes from the end of its queue, so that the orders
+    make the file's levels after each message. Both times are the exchange's.
     """
 
     def __new__(cls, *, midnight_ns: int, units_per_tick: int = 100) -> Self: ...
-    def decode_lines(self, lines: bytes) -> bytes:
-        """Decode whole lines with the interpreter released.
+    def decode_lines(self, lines: bytes, book_lines: bytes | None = None) -> bytes:
+        """Decode whole lines, and those of the book file if there is one, with the interpreter released.
 
         Raises:
-            DecodeError: a line is malformed.
+            DecodeError: a line is malformed, or one of the files has more of them.
             BookError: a message contradicts the orders before it.
         """
     @property
@@ -654,7 +663,8 @@ class LobsterHistory:
         """What happened so far.
 
         lines, unknown (changes of earlier orders), stale (orders that left unseen, dropped when the market
-        passed their price) and off_grid (hidden trades between two ticks).
+        passed their price), off_grid (hidden trades between two ticks), and by the book file appeared (sizes
+        of which no message told) and left (orders that lost size unseen).
         """
 
 @final

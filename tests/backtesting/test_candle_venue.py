@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from tests.backtesting.candle_histories import FIRST_NS, INTERVAL_NS, series
 
-from openoutcry.backtesting.candle_venue import CandleVenue, CandleVenueTerms
+from openoutcry.assembly.backtest_settings import BacktestSettings
+from openoutcry.backtesting.candle_venue import CandleVenue
 from openoutcry.backtesting.history.candles import Funding
 from openoutcry.execution.commands import CancelOrder, OrderAbsent, QueryOrder, SubmitOrder
 
@@ -18,7 +19,7 @@ QUARTER_NS = INTERVAL_NS // 4
 
 def venue(rows=ROWS, funding=None, **terms):
     given = {"maker_fee_ppm": 200, "taker_fee_ppm": 1_000, "half_spread_ppm": 0, "volume_share_ppm": 100_000}
-    return CandleVenue(series(rows, "linear"), CandleVenueTerms(**given | terms), funding)
+    return CandleVenue(series(rows, "linear"), BacktestSettings(**given | terms), funding)
 
 
 def order(side, price, lots, tif="GTC", name="a"):

@@ -2,7 +2,6 @@ import pytest
 from tests.backtesting.event_histories import traded
 from tests.native.simulated_flow import BOOK, rows, simulator
 
-from openoutcry.backtesting.simulated_market import Fees
 from openoutcry.backtesting.simulated_venue import SimulatedVenue
 from openoutcry.execution.commands import CancelOrder, OrderAbsent, QueryOrder, SubmitFailed, SubmitOrder
 
@@ -12,11 +11,11 @@ REPORT = 2
 @pytest.fixture
 def market():
     """A book at 99 and 101 whose venue is 5 ns away, at 10 ns."""
-    simulation = simulator(rows(*BOOK, (500, 2, 90, 1)), entry_ns=5, response_ns=5)
+    simulation = simulator(rows(*BOOK, (500, 2, 90, 1)), entry_ns=5, response_ns=5, taker_rate=100_000)
     simulation.subscribe(0, reports=True)
     simulation.wake_at(10)
     simulation.advance()
-    return simulation, SimulatedVenue(simulation, [traded()], Fees(maker_ppm=-200, taker_ppm=1_000))
+    return simulation, SimulatedVenue(simulation, [traded()])
 
 
 def order(number, price, size, time_in_force="GTC", side="buy"):

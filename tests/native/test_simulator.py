@@ -45,8 +45,7 @@ def test_whole_fills_are_those_of_a_slow_and_obvious_simulator(seed):
     simulation.every(every_ns)
     assert simulation.run(lambda *_: quote_everywhere(simulation)) == decisions
     fills = [
-        (i, int(side == "sell"), price, at, heard)
-        for i, side, price, _, _, _, at, heard in simulation.fills(0)
+        (i, int(side == "sell"), price, at, heard) for i, side, price, *_, at, heard in simulation.fills(0)
     ]
     assert len(fills) > 100
     assert sorted(fills) == sorted(slow.fills)
@@ -87,7 +86,7 @@ def test_quantity_is_conserved_whatever_the_queue(queue):
     reports, fills = simulation.reports(0), simulation.fills(0)
     sizes = {order[0]: 40 for order in reports}
     filled = dict.fromkeys(sizes, 0)
-    for order_id, kind, _, _, _, last, total, leaves, _, _ in reports:
+    for order_id, kind, _, _, _, last, total, leaves, *_ in reports:
         if kind != "cancel rejected":
             filled[order_id] += last
             assert (total, total + leaves) == (filled[order_id], 40), (order_id, kind)
@@ -121,7 +120,7 @@ def test_an_order_takes_the_visible_levels_and_they_stay_gone():
     simulation.wake_at(11)
     assert simulation.advance() == (10, REPORT, 0)
     assert [
-        (kind, price, last, leaves) for _, kind, _, _, price, last, _, leaves, _, _ in simulation.reports(0)
+        (kind, price, last, leaves) for _, kind, _, _, price, last, _, leaves, *_ in simulation.reports(0)
     ] == [
         ("fill", 101, 5, 3),
         ("fill", 102, 3, 0),
@@ -300,7 +299,7 @@ def test_quotes_fill_what_they_cross_by_what_they_show():
     simulation.add_instrument(price_tick="1", size_step="1")
     simulation.add_stream(0, [quotes])
     simulation.run_quotes(lambda now_ns, *_: now_ns == 10 and simulation.submit(0, "buy", 99, 5))
-    assert [(price, size, at) for _, _, price, size, _, _, at, _ in simulation.fills(0)] == [
+    assert [(price, size, at) for _, _, price, size, *_, at, _ in simulation.fills(0)] == [
         (99, 2, 30),
         (99, 3, 40),
     ]
@@ -355,7 +354,7 @@ def test_an_exact_queue_by_order():
         ahead[at_ns] = simulation.queue_ahead(0, ours)
     assert ahead == {15: 12, 25: 12, 35: 8, 45: 8, 55: 8, 65: 6}
     assert simulation.advance() is None
-    assert [(size, leaves, at) for _, _, _, size, leaves, _, at, _ in simulation.fills(0)] == [(2, 4, 70)]
+    assert [(size, leaves, at) for _, _, _, size, leaves, *_, at, _ in simulation.fills(0)] == [(2, 4, 70)]
     assert simulation.counters(0) == (13, 1)
 
 

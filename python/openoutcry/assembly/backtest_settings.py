@@ -1,11 +1,13 @@
 """What a backtest assumes about cash and costs, and the settings that it runs with if none are given."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
 
+from openoutcry.domain.errors import ConfigurationError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import ATOMS_PER_UNIT, BASIS_POINTS, NS_PER_MS
 
@@ -14,6 +16,7 @@ PPM_PER_BPS: Final = PPM // BASIS_POINTS
 DEFAULT_FEES_PPM: Final = {
     "spot": (1_000, 1_000),
     "linear": (500, 200),
+    "inverse": (500, 200),
 }  # taker, maker: Binance without tiers
 
 _Part = Annotated[int, msgspec.Meta(ge=0, lt=PPM)]
@@ -21,21 +24,44 @@ _Fee = Annotated[int, msgspec.Meta(gt=-PPM, lt=PPM)]
 _Latency = Annotated[int, msgspec.Meta(ge=0)]
 
 
+class FeeTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fees from a traded volume on, which is in 10^-8 of the asset of settlement."""
+
+    volume_atoms: Annotated[int, msgspec.Meta(gt=0)]
+    taker_fee_ppm: _Fee
+    maker_fee_ppm: _Fee
+
+
 class BacktestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The account and the costs of a backtest; parts per million are `ppm`, a hundredth of a basis point.
 
-    `cash_atoms` is in 10^-8 of the quote asset. A fee below 0 is a rebate. Orders of ours take at most
-    `volume_share_ppm` of a candle's volume. An order reaches the venue after `order_latency_ns`, its answer
-    takes `report_latency_ns`.
+    `cash_atoms` is in 10^-8 of the asset of settlement: the quote asset, or the base asset of an inverse
+    (coin-margined) contract. A fee below 0 is a rebate; each is rounded to an atom against us. `fee_tiers`
+    replace the two fees from a volume on, and rise: the tier of a UTC day is that of what was traded in the
+    30 whole days before, by instrument, as Binance evaluates its levels daily at 00:00 UTC. `inverse_lot`
+    says that the data are of an inverse contract, and what a lot is worth in the quote asset, as "100";
+    where it is empty their symbol says that. Orders of ours take at most `volume_share_ppm` of a candle's
+    volume. An order reaches the venue after `order_latency_ns`, its answer takes `report_latency_ns`.
     """
 
     cash_atoms: Annotated[int, msgspec.Meta(gt=0)] = 100_000 * ATOMS_PER_UNIT
     taker_fee_ppm: _Fee = 1_000
     maker_fee_ppm: _Fee = 1_000
+    fee_tiers: tuple[FeeTier, ...] = ()
+    inverse_lot: str = ""
     half_spread_ppm: _Part = 0
     volume_share_ppm: Annotated[int, msgspec.Meta(gt=0, le=PPM)] = 100_000
     order_latency_ns: _Latency = 50 * NS_PER_MS
     report_latency_ns: _Latency = 50 * NS_PER_MS
+
+    def __post_init__(self) -> None:
+        """Check what depends on each other; raises ConfigurationError."""
+        volumes = [tier.volume_atoms for tier in self.fee_tiers]
+        if any(low >= high for low, high in itertools.pairwise(volumes)):
+            raise ConfigurationError(
+                "backtest.fee_tiers: volume_atoms must rise from tier to tier; the fees below the first are "
+                "taker_fee_ppm and maker_fee_ppm"
+            )
 
 
 MANY: Final = 1_000  # times the cash: a limit that a backtest does not reach

@@ -7,6 +7,7 @@ import numpy as np
 
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.result import Curve, Integers
+from openoutcry.backtesting.worth import most_atoms, worths
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.orders import Fill
 from openoutcry.domain.units import TimestampNs
@@ -24,32 +25,34 @@ def account_curve(
     funding: Sequence[CashFlow],
     taker_fee_ppm: int,
 ) -> Curve:
-    """Cash and position at each close; fees in the quote asset. Fills are in the order of their times.
+    """Cash and position at each close; fees in the asset of settlement. Fills are in their order.
 
     Raises:
         InvalidInputError: a fee is in another asset, or an amount may exceed 64 bits.
     """
-    atoms, quote = series.instrument.atoms_per_tick_lot, series.instrument.quote
+    instrument, settlement = series.instrument, series.instrument.settlement
     lots, paid = [0], [0]
     for fill in fills:
-        if fill.fee_asset != quote:
-            raise InvalidInputError(f"{fill.id} paid a fee in {fill.fee_asset}; an exact curve needs {quote}")
+        if fill.fee_asset != settlement:
+            raise InvalidInputError(
+                f"{fill.id} paid a fee in {fill.fee_asset}; an exact curve needs {settlement}"
+            )
         signed = fill.size_lots if fill.side == "buy" else -fill.size_lots
         lots.append(lots[-1] + signed)
-        paid.append(paid[-1] - signed * fill.price_ticks * atoms - fill.fee_atoms)
+        paid.append(paid[-1] + instrument.cash_flow_atoms(fill.price_ticks, signed) - fill.fee_atoms)
     received = [0]
     for _, amount in funding:
         received.append(received[-1] + amount)
-    dearest = int(series.high_ticks.max(initial=0)) * atoms
-    if max(map(abs, lots)) * dearest + opening_atoms + max(map(abs, received)) > MAX_ATOMS:
-        raise InvalidInputError("the account exceeds 4.6e10 units of the quote asset; use a smaller --cash")
+    most = most_atoms(instrument, series.high_ticks, max(map(abs, lots)))
+    if most + opening_atoms + max(map(abs, received)) > MAX_ATOMS:
+        raise InvalidInputError(f"the account exceeds 4.6e10 units of {settlement}; use a smaller --cash")
     close_ns = series.close_ns
     position = _as_of(close_ns, [fill.at_ns for fill in fills], lots)
     cash = _as_of(close_ns, [fill.at_ns for fill in fills], paid)
     cash += opening_atoms + _as_of(close_ns, [at_ns for at_ns, _ in funding], received)
     return Curve(
         times_ns=close_ns,
-        equity_atoms=cash + position * series.close_ticks * atoms,
+        equity_atoms=cash + worths(instrument, series.close_ticks, position),
         benchmark_atoms=bought_and_held(series, opening_atoms, taker_fee_ppm),
         position_lots=position,
         price_ticks=series.close_ticks,
@@ -68,10 +71,15 @@ def bought_and_held(series: CandleSeries, opening_atoms: int, taker_fee_ppm: int
     """What the whole cash is worth that bought at the first close, with one fee, and never sold."""
     if not len(series):
         return np.zeros(0, np.int64)
-    atoms, first = series.instrument.atoms_per_tick_lot, int(series.close_ticks[0])
-    lots = opening_atoms * PPM // (first * atoms * (PPM + max(taker_fee_ppm, 0)))
-    cost = lots * first * atoms
-    if lots * int(series.high_ticks.max()) * atoms > MAX_ATOMS:
-        raise InvalidInputError("the yardstick exceeds 4.6e10 units of the quote asset; use a smaller --cash")
-    fee = -(-cost * taker_fee_ppm // PPM)
-    return (opening_atoms - cost - fee) + lots * series.close_ticks * atoms
+    instrument, first = series.instrument, int(series.close_ticks[0])
+    whole = PPM + max(taker_fee_ppm, 0)
+    if instrument.kind == "inverse":
+        lots = opening_atoms * PPM * first // (instrument.atoms_at_one_tick * whole)
+    else:
+        lots = opening_atoms * PPM // (first * instrument.atoms_per_tick_lot * whole)
+    if most_atoms(instrument, series.high_ticks, lots) > MAX_ATOMS:
+        asset = instrument.settlement
+        raise InvalidInputError(f"the yardstick exceeds 4.6e10 units of {asset}; use a smaller --cash")
+    fee = instrument.part_atoms(first, lots, taker_fee_ppm, PPM)
+    left = opening_atoms + instrument.cash_flow_atoms(first, lots) - fee
+    return left + worths(instrument, series.close_ticks, np.full(len(series), lots))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from openoutcry.assembly.settings import Settings
+from openoutcry.backtesting.fee_schedule import fee_sentences
 
 TOGETHER: Final = (
     "all symbols are traded from one account; candles are shown in the order of their closes",
@@ -15,7 +16,6 @@ def assumptions(settings: Settings, *, symbols: int = 1) -> tuple[str, ...]:
     """One sentence for each assumption of a backtest over candles of so many symbols."""
     costs, risk = settings.backtest, settings.risk
     order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
-    taker_bps, maker_bps = costs.taker_fee_ppm / 100, costs.maker_fee_ppm / 100
     shorts = "left out" if settings.strategy.intents.long_only else "taken"
     return (
         f"an order reaches the venue after {order_ms:g} ms, its answer takes {report_ms:g} ms",
@@ -23,7 +23,7 @@ def assumptions(settings: Settings, *, symbols: int = 1) -> tuple[str, ...]:
         f"beyond that, half a spread of {costs.half_spread_ppm / 100:g} bps; never beyond its limit",
         "what rests trades at its limit in a later candle that goes through it, not just to it",
         f"our orders have at most {costs.volume_share_ppm / 1e4:g} % of a candle's volume, and no impact",
-        f"fees are {taker_bps:g} bps for a taker, {maker_bps:g} bps for a maker",
+        *fee_sentences(costs),
         f"at most {risk.max_weight:.0%} of the equity is invested; shorts are {shorts}",
         f"risk targets a volatility of {risk.target_volatility_per_year:g} a year (1e+06 is no target)",
         f"risk halts at a drawdown of {risk.max_drawdown_bps / 100:g} %",
@@ -35,7 +35,6 @@ def replay_assumptions(settings: Settings, shift_ns: int, speed: float, settle_n
     """One sentence for each assumption of a backtest over recorded frames."""
     costs = settings.backtest
     order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
-    taker_bps, maker_bps = costs.taker_fee_ppm / 100, costs.maker_fee_ppm / 100
     moved = f"receive times are moved by {shift_ns / 1e6:g} ms: the recorder's clock ran behind the venue's"
     return (
         "candles, alerts and the feed's state are those of the live feed over the recorded frames",
@@ -43,7 +42,7 @@ def replay_assumptions(settings: Settings, shift_ns: int, speed: float, settle_n
         *((moved,) if shift_ns else ()),
         "orders meet the recorded book; what they took stays gone until the level is updated",
         "what rests queues behind what stood there; the recorded market does not react",
-        f"fees are {taker_bps:g} bps for a taker, {maker_bps:g} bps for a maker, of what is received",
+        *fee_sentences(costs, ", of what is received")[:1],
         f"the settings' durations count {speed:g} times in the market's time, as in a replay at that speed",
         f"orders under way at the end go on for at most {settle_ns / 1e9:g} s against the last book",
     )

@@ -9,7 +9,7 @@ from openoutcry.backtesting.statistics.round_trips import OPENING_SIGN, RoundTri
 
 
 class SymbolPart(msgspec.Struct, frozen=True, kw_only=True):
-    """One symbol's fills and round trips. Amounts are atoms of the quote asset.
+    """One symbol's fills and round trips. Amounts are atoms of settlement.
 
     `profit_atoms` is before fees and funding, what is held at the end at its last price; the sum over all
     symbols, less fees and funding, is the backtest's net. `win_rate` is None without a closed trade.
@@ -41,13 +41,16 @@ def _part(result: BacktestResult, trips: Sequence[RoundTrip], symbol: str) -> Sy
     fills = [fill for fill in result.fills if fill.symbol == symbol]
     nets = [trip.net_atoms for trip in trips if trip.symbol == symbol]
     held = sum(fill.size_lots * OPENING_SIGN[fill.side] for fill in fills)
-    paid = sum(fill.price_ticks * fill.size_lots * OPENING_SIGN[fill.side] for fill in fills)
+    received = sum(
+        instrument.cash_flow_atoms(fill.price_ticks, fill.size_lots * OPENING_SIGN[fill.side])
+        for fill in fills
+    )
     return SymbolPart(
         symbol=symbol,
         fills=len(fills),
         trades=len(nets),
         win_rate=sum(net > 0 for net in nets) / len(nets) if nets else None,
-        profit_atoms=(held * result.marks[symbol] - paid) * instrument.atoms_per_tick_lot,
+        profit_atoms=instrument.worth_atoms(result.marks[symbol], held) + received,
         fees_atoms=sum(fee_quote_atoms(fill, instrument) for fill in fills),
         position_lots=held,
     )

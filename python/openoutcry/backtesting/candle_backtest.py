@@ -10,7 +10,7 @@ from openoutcry.assembly import factory
 from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
 from openoutcry.backtesting.candle_markets import CandleMarket, in_order
-from openoutcry.backtesting.candle_venue import CandleVenue, CandleVenueTerms
+from openoutcry.backtesting.candle_venue import CandleVenue
 from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.joint_venue import JointVenue
@@ -116,16 +116,10 @@ class CandleBacktest:
             venue=self._series.instrument.venue,
             instruments=rules,
             journal=RecordsInMemory(),
-            opening_balances={self._series.instrument.quote: costs.cash_atoms},
+            opening_balances={self._series.instrument.settlement: costs.cash_atoms},
             settings=settings.execution,
         )
-        terms = CandleVenueTerms(
-            maker_fee_ppm=costs.maker_fee_ppm,
-            taker_fee_ppm=costs.taker_fee_ppm,
-            half_spread_ppm=costs.half_spread_ppm,
-            volume_share_ppm=costs.volume_share_ppm,
-        )
-        self.venues = {market.symbol: CandleVenue(market.series, terms, market.funding) for market in markets}
+        self.venues = {market.symbol: CandleVenue(market.series, costs, market.funding) for market in markets}
         self.floor = TradingFloor(
             deciders=deciders,
             execution=self.execution,

@@ -142,6 +142,7 @@ def _check_fit(markets: Sequence[CandleMarket]) -> None:
         for what, one, another in (
             ("venue", mine.venue, other.venue),
             ("quote asset", mine.quote, other.quote),
+            ("asset of settlement", mine.settlement, other.settlement),
             ("kind of instrument", mine.kind, other.kind),
             ("interval", interval_text(first.interval_ns), interval_text(market.series.interval_ns)),
         ):

@@ -13,8 +13,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
+from openoutcry.assembly.backtest_settings import BacktestSettings
+from openoutcry.backtesting.fee_schedule import FeeSchedule
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.order_reports import report_of
 from openoutcry.domain.instrument import Instrument
@@ -34,15 +34,6 @@ from openoutcry.execution.commands import (
 RATE_UNITS: Final = 10**12  # a funding rate is a whole number of 10^-12
 PPM: Final = 1_000_000  # parts per million: a hundredth of a basis point is one
 FIRST_ROWS: Final = 64  # searched at once for a candle that trades through a limit
-
-
-class CandleVenueTerms(msgspec.Struct, frozen=True, kw_only=True):
-    """What trading there costs, in parts per million (100 are a basis point). A fee below 0 is a rebate."""
-
-    maker_fee_ppm: int
-    taker_fee_ppm: int
-    half_spread_ppm: int
-    volume_share_ppm: int
 
 
 class _Order:
@@ -68,10 +59,11 @@ class CandleVenue:
     `wake_ns` is when something that rests trades, or funding is due; `wake` must be called then.
     """
 
-    def __init__(self, series: CandleSeries, terms: CandleVenueTerms, funding: Funding | None = None) -> None:
+    def __init__(self, series: CandleSeries, terms: BacktestSettings, funding: Funding | None = None) -> None:
         self._series = series
         self._instrument: Instrument = series.instrument
         self._terms = terms
+        self._fees = FeeSchedule(terms)
         self._end_ns = int(series.open_ns[-1]) + series.interval_ns if len(series) else 0
         self._open_ns, self._open, self._high, self._low, self._close, self._volume = series.views()
         self._orders: dict[str, _Order] = {}
@@ -187,11 +179,12 @@ class CandleVenue:
         candle = bisect_right(self._open_ns, now_ns - self._series.interval_ns) - 1  # the last that closed
         if not self._position_lots or candle < 0 or self._funding_ns[index : index + 1] != [now_ns]:
             return ()
-        value = self._instrument.notional_atoms(self._close[candle], self._position_lots)
+        rate, close = round(self._rates[index] * RATE_UNITS), self._close[candle]
+        paid = self._instrument.part_atoms(close, self._position_lots, rate, RATE_UNITS)
         settled = FundingSettled(
             symbol=self._instrument.symbol,
             settlement_id=f"f{now_ns}",
-            amount_atoms=Atoms(-value * round(self._rates[index] * RATE_UNITS) // RATE_UNITS),
+            amount_atoms=Atoms(-paid),
             at_ns=now_ns,
         )
         self.funding.append(settled)
@@ -214,21 +207,22 @@ class CandleVenue:
     def _trade(
         self, placed: _Order, candle: int, lots: int, *, price: int, liquidity: Liquidity, now_ns: TimestampNs
     ) -> OrderReport:
-        order, terms = placed.order, self._terms
+        order, instrument = placed.order, self._instrument
         self._taken = (candle, lots + (self._taken[1] if self._taken[0] == candle else 0))
         self._trades += 1
         placed.filled_lots += lots
         self._position_lots += lots if order.side == "buy" else -lots
         placed.state = "FILLED" if placed.filled_lots == order.size_lots else "PARTIALLY_FILLED"
-        fee_ppm = terms.maker_fee_ppm if liquidity == "maker" else terms.taker_fee_ppm
+        volume_atoms = abs(instrument.cash_flow_atoms(price, lots))
+        fee_ppm = self._fees.rate_ppm(now_ns, volume_atoms, is_maker=liquidity == "maker")
         report = self._report(
             placed,
             now_ns,
             trade_id=f"t{self._trades}",
             last_price_ticks=PriceTicks(price),
             last_lots=SizeLots(lots),
-            fee_atoms=Atoms(-(-self._instrument.notional_atoms(price, lots) * fee_ppm // PPM)),
-            fee_asset=self._instrument.quote,
+            fee_atoms=instrument.part_atoms(price, lots, fee_ppm, PPM),
+            fee_asset=instrument.settlement,
             liquidity=liquidity,
         )
         placed.trades.append(report)

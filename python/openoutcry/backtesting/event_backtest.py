@@ -11,7 +11,7 @@ from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.marks import Marks, funding_atoms, mark_interval_ns
-from openoutcry.backtesting.simulated_market import Fees, Progress, simulator_of
+from openoutcry.backtesting.simulated_market import Progress, simulator_of
 from openoutcry.backtesting.simulated_venue import SimulatedVenue
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
@@ -66,7 +66,7 @@ class EventBacktest:
         self.chronicle = Chronicle()
         self.funding: list[FundingSettled] = []
         self._settlements = _settlements(self._instruments, funding or {})
-        self.venue = SimulatedVenue(self.simulator, self._instruments, Fees.of(settings))
+        self.venue = SimulatedVenue(self.simulator, self._instruments)
         rules = {each.symbol: each for each in self._instruments}
         if len(rules) < len(self._instruments):
             raise InvalidInputError("two datasets are of one symbol; give one for each symbol")
@@ -75,7 +75,7 @@ class EventBacktest:
             venue=self._instruments[0].venue,
             instruments=rules,
             journal=RecordsInMemory(),
-            opening_balances={self._instruments[0].quote: settings.backtest.cash_atoms},
+            opening_balances={self._instruments[0].settlement: settings.backtest.cash_atoms},
             settings=settings.execution,
         )
         self.floor = TradingFloor(

@@ -15,6 +15,7 @@ from openoutcry.backtesting.assumptions import TOGETHER
 from openoutcry.backtesting.event_backtest import CANDLE, EventBacktest
 from openoutcry.backtesting.history.candles import CandleSeries, Funding, record_funding
 from openoutcry.backtesting.history.datasets import EventsDataset
+from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.marks import funding_of_fills, joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
 from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord, Integers
@@ -72,6 +73,7 @@ def run_events(
                 f"{dataset.record.name} has quotes alone, and {strategy.name} looks at candles of trades; "
                 "give data with trades"
             )
+    datasets = _settled(datasets, settings)
     paid_by = funding or {}
     parameters = parameters_of(strategy)
     code = own_source_sha256(strategy)
@@ -84,6 +86,18 @@ def run_events(
             f"{datasets[0].record.path} cannot be replayed ({error}); look at it with `openoutcry data check`"
         ) from error
     return replace(result, wall_s=time.perf_counter() - began_s)
+
+
+def _settled(datasets: Sequence[EventsDataset], settings: Settings) -> list[EventsDataset]:
+    """The same, of the contracts that the settings say, for one account."""
+    lot = settings.backtest.inverse_lot
+    settled = [replace(each, instrument=settled_as(each.instrument, lot)) for each in datasets]
+    assets = sorted({each.instrument.settlement for each in settled})
+    if len(assets) > 1:
+        raise InvalidInputError(
+            f"the data are settled in {' and '.join(assets)}, and there is one account; run them apart"
+        )
+    return settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +140,7 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
         paid[settled.symbol].append((settled.at_ns, settled.amount_atoms))
     curve = joint_curve(series, costs.cash_atoms, fills, paid, costs.taker_fee_ppm)
     worth = [
-        each.instrument.notional_atoms(
-            int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol)
-        )
+        each.instrument.worth_atoms(int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol))
         for each in series
     ]
     _check_account(run.run_id, ledger.cash_atoms(series[0].instrument.symbol) + sum(worth), curve)
@@ -167,7 +179,7 @@ def _quote(run: _Run, *, in_python: bool) -> BacktestResult:
     session, instrument = quoted.session, run.datasets[0].instrument
     received = sum(amount for _, amount in quoted.paid)
     cash_atoms, _, position, _ = session.simulator.account(0)
-    worth = instrument.notional_atoms(int(quoted.curve.price_ticks[-1]), position)
+    worth = instrument.worth_atoms(int(quoted.curve.price_ticks[-1]), position)
     total = run.settings.backtest.cash_atoms + cash_atoms + received + worth
     _check_account(run.run_id, total, quoted.curve)
     sentences = [*simulated_assumptions(run.settings, run.datasets)]

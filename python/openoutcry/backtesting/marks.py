@@ -106,8 +106,7 @@ def joint_curve(
 
 def funding_atoms(instrument: Instrument, price_ticks: int, position_lots: int, rate: float) -> int:
     """What the account gets: a long position pays `rate` of its value; rounded against us."""
-    value = instrument.notional_atoms(price_ticks, position_lots)
-    return -value * round(rate * RATE_UNITS) // RATE_UNITS
+    return -instrument.part_atoms(price_ticks, position_lots, round(rate * RATE_UNITS), RATE_UNITS)
 
 
 def funding_of_fills(series: CandleSeries, fills: Sequence[Fill], funding: Funding | None) -> list[CashFlow]:

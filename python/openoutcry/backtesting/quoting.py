@@ -9,10 +9,10 @@ from openoutcry.assembly.settings import Settings
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.marks import Marks, mark_interval_ns
-from openoutcry.backtesting.simulated_market import Fees, Progress, simulator_of
+from openoutcry.backtesting.simulated_market import Progress, simulator_of
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
 from openoutcry.domain.orders import Fill
-from openoutcry.domain.units import NS_PER_MS, PriceTicks, Side, SizeLots, TimestampNs, atoms_to_text
+from openoutcry.domain.units import NS_PER_MS, Atoms, PriceTicks, Side, SizeLots, TimestampNs, atoms_to_text
 from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.risk_management.mandate import Mandate, mandate_of
 from openoutcry.strategies.market_maker import MarketMaker
@@ -23,7 +23,7 @@ NO_QUOTES: Final = (0, 0, 0, 0)
 _NONE: Final = np.zeros(0)
 NO_CANDLES: Final = CandleColumns(_NONE, _NONE, _NONE, _NONE, _NONE, np.zeros(0, np.int64))
 
-SimulatedFill = tuple[int, Side, int, int, int, bool, int, int]
+SimulatedFill = tuple[int, Side, int, int, int, bool, int, int, int]
 
 
 class QuotingSession:
@@ -101,7 +101,7 @@ class QuotingSession:
         bid, bid_lots, ask, ask_lots = touch
         self._mids.append((now_ns, (bid + ask) / 2))
         cash_atoms, _, position, _ = self.simulator.account(0)
-        net_atoms = cash_atoms + self._instrument.notional_atoms((bid + ask) // 2, position)
+        net_atoms = cash_atoms + self._instrument.worth_atoms((bid + ask) // 2, position)
         if mandate.is_exhausted(net_atoms):
             self._stop(net_atoms)
             return
@@ -121,7 +121,7 @@ class QuotingSession:
         """Withdraw the quotes for good; what is held stays."""
         self.simulator.set_quotes(0, *NO_QUOTES)
         lost = atoms_to_text(-net_atoms)
-        self.halt_reason = f"the mandate ended: {lost} {self._instrument.quote} were lost"
+        self.halt_reason = f"the mandate ended: {lost} {self._instrument.settlement} were lost"
 
     def _ask(self, market: Market) -> Quotes | None:
         try:
@@ -154,10 +154,10 @@ class QuotingSession:
 
     def fills(self, run_id: str) -> list[Fill]:
         """All fills, in the order of their times at the venue."""
-        fees, instrument = Fees.of(self._settings), self._instrument
+        instrument = self._instrument
         fills = []
         for number, each in enumerate(sorted(self.simulator.fills(0), key=_at_venue), start=1):
-            order_id, side, price, size, _, is_maker, at_ns, _ = each
+            order_id, side, price, size, _, is_maker, fee_atoms, at_ns, _ = each
             fills.append(
                 Fill(
                     id=f"{run_id}:{number}",
@@ -170,8 +170,8 @@ class QuotingSession:
                     side=side,
                     price_ticks=PriceTicks(price),
                     size_lots=SizeLots(size),
-                    fee_atoms=fees.atoms(instrument, price, size, is_maker=is_maker),
-                    fee_asset=instrument.quote,
+                    fee_atoms=Atoms(fee_atoms),
+                    fee_asset=instrument.settlement,
                     liquidity="maker" if is_maker else "taker",
                     at_ns=TimestampNs(at_ns),
                 )
@@ -180,4 +180,4 @@ class QuotingSession:
 
 
 def _at_venue(fill: SimulatedFill) -> int:
-    return fill[6]
+    return fill[7]

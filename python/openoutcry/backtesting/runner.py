@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from openoutcry.backtesting.assumptions import assumptions
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
 from openoutcry.backtesting.candle_markets import CandleMarket, side_by_side, together
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
+from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
@@ -73,7 +75,7 @@ def run_candle_markets(
     """
     began_s = time.perf_counter()
     check_candles_serve(strategy, len(given))
-    markets = together(given)
+    markets = together([_settled(each, settings) for each in given])
     parameters = parameters_of(strategy) if parameters is None else parameters
     code = own_source_sha256(strategy)
     identity = [config_hash(settings), strategy.name, code, parameters, [_identity(each) for each in markets]]
@@ -124,6 +126,12 @@ def parameters_of(strategy: Strategy) -> Mapping[str, Any]:
     return {field.name: getattr(strategy, field.name) for field in msgspec.structs.fields(type(strategy))}
 
 
+def _settled(market: CandleMarket, settings: Settings) -> CandleMarket:
+    """The same, of the contract that the settings say."""
+    instrument = settled_as(market.series.instrument, settings.backtest.inverse_lot)
+    return replace(market, series=replace(market.series, instrument=instrument))
+
+
 def _identity(market: CandleMarket) -> object:
     """What tells the data of two runs apart."""
     return [
@@ -164,9 +172,7 @@ def _check_account(backtest: CandleBacktest, equity_atoms: int, marks: Sequence[
     """The desk's ledger and the curve count the same fills apart from each other."""
     ledger = backtest.execution.ledger
     worth = sum(
-        each.instrument.notional_atoms(
-            int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol)
-        )
+        each.instrument.worth_atoms(int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol))
         for each in marks
     )
     total = ledger.cash_atoms(marks[0].instrument.symbol) + worth

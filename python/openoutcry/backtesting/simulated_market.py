@@ -1,44 +1,23 @@
 """The simulator over datasets of events, as the settings want it; and what it takes for granted, in words."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.simulation_settings import QueueModel, SimulationSettings
+from openoutcry.backtesting.fee_schedule import fee_sentences
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.history.source import CODE_MASK, ORDER_ADDED
 from openoutcry.domain.errors import InvalidInputError
-from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.units import Atoms
 from openoutcry.native import Simulator
 
 RATE_OF_PPM: Final = 100  # the simulator's rates are in 10^-8
-RATE_ONE: Final = 100_000_000
 QUOTES: Final = "quotes"  # a kind of dataset: the touch alone, and one time
 
 Progress = Callable[[int, int], None]
 """Called with the rows done and their number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fees:
-    """What trades cost, in parts per million; below 0 is a rebate."""
-
-    maker_ppm: int
-    taker_ppm: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Fees":
-        """Those of a backtest."""
-        return cls(settings.backtest.maker_fee_ppm, settings.backtest.taker_fee_ppm)
-
-    def atoms(self, instrument: Instrument, price_ticks: int, size_lots: int, *, is_maker: bool) -> Atoms:
-        """The fee of one fill in atoms of the quote asset, rounded against us."""
-        rate = (self.maker_ppm if is_maker else self.taker_ppm) * RATE_OF_PPM
-        return Atoms(-(-instrument.notional_atoms(price_ticks, size_lots) * rate // RATE_ONE))
 
 
 def simulator_of(
@@ -62,7 +41,12 @@ def simulator_of(
 
 
 def _add(simulator: Simulator, dataset: EventsDataset, settings: Settings) -> int:
-    costs, rules, fees = settings.backtest, settings.simulation, Fees.of(settings)
+    costs, rules = settings.backtest, settings.simulation
+    if rules.impact_coefficient and dataset.kind == QUOTES:
+        raise InvalidInputError(
+            f"{dataset.record.name} has quotes alone, and impact is measured by trades; "
+            "set simulation.impact_coefficient to 0, or give data with trades"
+        )
     by_order = is_by_order(dataset)
     queue = queue_model_of(rules, by_order=by_order)
     return simulator.add_instrument(
@@ -75,8 +59,14 @@ def _add(simulator: Simulator, dataset: EventsDataset, settings: Settings) -> in
         response_ns=costs.report_latency_ns,
         entry_p99_ns=rules.order_latency_p99_ns or None,
         response_p99_ns=rules.report_latency_p99_ns or None,
-        maker_rate=fees.maker_ppm * RATE_OF_PPM,
-        taker_rate=fees.taker_ppm * RATE_OF_PPM,
+        maker_rate=costs.maker_fee_ppm * RATE_OF_PPM,
+        taker_rate=costs.taker_fee_ppm * RATE_OF_PPM,
+        fee_tiers=[
+            (tier.volume_atoms, tier.maker_fee_ppm * RATE_OF_PPM, tier.taker_fee_ppm * RATE_OF_PPM)
+            for tier in costs.fee_tiers
+        ],
+        is_inverse=dataset.instrument.kind == "inverse",
+        impact_coefficient=rules.impact_coefficient or None,
         halts=rules.halts_ns,
         reject_probability=rules.reject_probability,
         max_resting_orders=rules.max_resting_orders,
@@ -120,7 +110,6 @@ def simulated_assumptions(settings: Settings, datasets: Sequence[EventsDataset])
     """What the simulation takes for granted, a sentence each."""
     costs, rules = settings.backtest, settings.simulation
     order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
-    taker_bps, maker_bps = costs.taker_fee_ppm / 100, costs.maker_fee_ppm / 100
     latency = f"an order reaches the venue after {order_ms:g} ms, its answer takes {report_ms:g} ms"
     if rules.order_latency_p99_ns:
         late = rules.order_latency_p99_ns / 1e6, rules.report_latency_p99_ns / 1e6
@@ -132,8 +121,8 @@ def simulated_assumptions(settings: Settings, datasets: Sequence[EventsDataset])
         latency,
         *sorted({_queue_sentence(queue_model_of(rules, by_order=is_by_order(each))) for each in datasets}),
         fills,
-        "the market does not react to our orders (no impact)",
-        f"fees are {taker_bps:g} bps for a taker, {maker_bps:g} bps for a maker",
+        _impact_sentence(rules),
+        *fee_sentences(costs),
         "the account is valued at the mid or the last trade",
     ]
     if any(dataset.kind == QUOTES for dataset in datasets):
@@ -144,7 +133,22 @@ def simulated_assumptions(settings: Settings, datasets: Sequence[EventsDataset])
         sentences.append(f"the venue rejects {rules.reject_probability:.2%} of the orders, by the seed")
     if rules.halts_ns:
         sentences.append(f"the venue halts {len(rules.halts_ns)} times")
+    for dataset in datasets:
+        each = dataset.instrument
+        if each.kind == "inverse":
+            sentences.append(
+                f"{each.symbol} is settled in {each.base}, and a lot is worth {each.size_step} {each.quote}"
+            )
     return tuple(sentences)
+
+
+def _impact_sentence(rules: SimulationSettings) -> str:
+    if not rules.impact_coefficient:
+        return "the market does not react to our orders (no impact)"
+    return (
+        f"what takes pays {rules.impact_coefficient:g} · volatility · √(size/volume) more, within its "
+        "limit (the square-root law, each order by itself); else the market does not react to our orders"
+    )
 
 
 def _queue_sentence(queue: str) -> str:

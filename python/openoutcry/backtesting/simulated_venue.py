@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from openoutcry.backtesting.order_reports import report_of
-from openoutcry.backtesting.simulated_market import Fees
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import OrderState
-from openoutcry.domain.units import PriceTicks, SizeLots, TimestampNs
+from openoutcry.domain.units import Atoms, PriceTicks, SizeLots, TimestampNs
 from openoutcry.execution.commands import (
     CancelOrder,
     Command,
@@ -49,12 +48,11 @@ class SimulatedVenue:
 
     wake_ns: TimestampNs | None = None  # the simulator wakes by itself
 
-    def __init__(self, simulator: Simulator, instruments: Sequence[Instrument], fees: Fees) -> None:
+    def __init__(self, simulator: Simulator, instruments: Sequence[Instrument]) -> None:
         """`instruments` are those of the simulator, in its order."""
         self._simulator = simulator
         self._instruments = tuple(instruments)
         self._numbers = {instrument.symbol: index for index, instrument in enumerate(instruments)}
-        self._fees = fees
         self._orders: dict[str, _Order] = {}
         self._placed: dict[int, _Order] = {}
         self._trades = 0
@@ -87,12 +85,13 @@ class SimulatedVenue:
             filled,
             _leaves,
             is_maker,
+            fee_atoms,
             at_ns,
         ) in self._simulator.reports(number):
             placed = self._placed[order_id]
             placed.at_ns = TimestampNs(at_ns)
             if kind == "fill":
-                events.append(self._trade(placed, number, price, last, is_maker=is_maker))
+                events.append(self._trade(placed, number, price, last, fee_atoms, is_maker=is_maker))
                 continue
             if kind == "accepted":
                 placed.state = "PARTIALLY_FILLED" if filled else "ACCEPTED"
@@ -131,7 +130,9 @@ class SimulatedVenue:
         known.cancel_reason = command.reason
         return ()
 
-    def _trade(self, placed: _Order, number: int, price: int, lots: int, *, is_maker: bool) -> OrderReport:
+    def _trade(
+        self, placed: _Order, number: int, price: int, lots: int, fee_atoms: int, *, is_maker: bool
+    ) -> OrderReport:
         order, instrument = placed.order, self._instruments[number]
         self._trades += 1
         placed.filled_lots += lots
@@ -145,8 +146,8 @@ class SimulatedVenue:
             trade_id=f"t{self._trades}",
             last_price_ticks=PriceTicks(price),
             last_lots=SizeLots(lots),
-            fee_atoms=self._fees.atoms(instrument, price, lots, is_maker=is_maker),
-            fee_asset=instrument.quote,
+            fee_atoms=Atoms(fee_atoms),
+            fee_asset=instrument.settlement,
             liquidity="maker" if is_maker else "taker",
         )
         placed.trades.append(report)

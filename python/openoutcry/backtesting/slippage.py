@@ -9,13 +9,13 @@ _CAUSE_NS: Final = re.compile(r"candle:.+:(\d+)")
 
 
 def slippage_atoms(result: BacktestResult) -> int | None:
-    """By how much fills of the first symbol were worse than the closes that caused them, in quote atoms.
+    """By how much fills of the first symbol were worse than the closes that caused them, in atoms.
 
     The implementation shortfall of what was filled (Perold 1988, "The Implementation Shortfall", Journal of
     Portfolio Management 14(3)). It lies in the prices, and so in the profit before costs. None if a fill's
     cause is not known, or its close is not on the curve.
     """
-    unit = result.instruments[result.symbol].atoms_per_tick_lot
+    instrument = result.instruments[result.symbol]
     times, prices = result.curve.times_ns, result.curve.price_ticks
     total = 0
     for fill in result.fills:
@@ -27,6 +27,7 @@ def slippage_atoms(result: BacktestResult) -> int | None:
         if row == len(times) or times[row] != caused_ns:
             return None
         close = int(prices[row])
-        worse = fill.price_ticks - close if fill.side == "buy" else close - fill.price_ticks
-        total += worse * fill.size_lots * unit
+        bought = fill.size_lots if fill.side == "buy" else -fill.size_lots
+        total += instrument.cash_flow_atoms(close, bought)
+        total -= instrument.cash_flow_atoms(fill.price_ticks, bought)
     return total

@@ -30,7 +30,7 @@ def show(judgement: Judgement, *, report: Path | None = None, console: Console |
     screen.print(Text(f"{name} on {', '.join(result.instruments)}", style="bold"))
     line = sparkline(result.curve.equity_atoms)
     low, high = int(result.curve.equity_atoms.min()), int(result.curve.equity_atoms.max())
-    quote = result.instruments[result.symbol].quote
+    quote = result.instruments[result.symbol].settlement
     screen.print(Text.assemble((line, "cyan"), (f"  {amount(low)} to {amount(high)} {quote}", "dim")))
     screen.print()
     screen.print(_figures(judgement))
@@ -73,7 +73,7 @@ def warnings_of(result: BacktestResult) -> Iterator[str]:
 
 def _figures(judgement: Judgement) -> Table:
     figures, bands, trials = judgement.performance, judgement.bands, judgement.trials
-    quote = judgement.result.instruments[judgement.result.symbol].quote
+    quote = judgement.result.instruments[judgement.result.symbol].settlement
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     is_one = len(judgement.result.instruments) == 1

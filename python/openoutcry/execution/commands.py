@@ -88,7 +88,7 @@ VenueEvent = OrderReport | SubmitFailed | OrderAbsent
 
 
 class FundingSettled(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """The venue paid the account a contract's funding, in atoms of the quote asset; below 0 it took it."""
+    """The venue paid the account a contract's funding, in atoms of settlement; below 0 it took it."""
 
     symbol: str
     settlement_id: str

@@ -75,10 +75,11 @@ class Ledger:
         holding = self._holdings[fill.symbol]
         sign = 1 if fill.side == "buy" else -1
         base = sign * fill.size_lots * instrument.base_atoms_per_lot
-        quote = sign * instrument.notional_atoms(fill.price_ticks, fill.size_lots)
-        holding.trade(base, quote)
-        self.balances[instrument.base] += base
-        self.balances[instrument.quote] -= quote
+        received = instrument.cash_flow_atoms(fill.price_ticks, sign * fill.size_lots)
+        holding.trade(base, -received)
+        if instrument.kind != "inverse":
+            self.balances[instrument.base] += base
+        self.balances[instrument.settlement] += received
         self._pay(fill, instrument, holding)
         self._booked.add(key)
         return True
@@ -92,7 +93,7 @@ class Ledger:
         key = (funding.symbol, funding.settlement_id)
         if key in self._funded:
             return False
-        self.balances[self._instrument(funding.symbol).quote] += funding.amount_atoms
+        self.balances[self._instrument(funding.symbol).settlement] += funding.amount_atoms
         self._funded.add(key)
         return True
 
@@ -101,7 +102,7 @@ class Ledger:
             return
         self.fees[fill.fee_asset] += fill.fee_atoms
         self.balances[fill.fee_asset] -= fill.fee_atoms
-        if fill.fee_asset == instrument.quote:
+        if fill.fee_asset == instrument.settlement:
             self._fees_quote[fill.symbol] += fill.fee_atoms
         elif fill.fee_asset == instrument.base:
             self._fees_quote[fill.symbol] += holding.pay_fee_in_base(fill.fee_atoms)
@@ -116,15 +117,17 @@ class Ledger:
         return SizeLots(atoms // per_lot if atoms >= 0 else -(-atoms // per_lot))
 
     def base_atoms(self, symbol: str) -> Atoms:
-        """The balance of a symbol's base asset."""
+        """The balance of a symbol's base asset; of an inverse contract its position, in atoms of quote."""
+        if self._instrument(symbol).kind == "inverse":
+            return Atoms(self._holding(symbol).base_atoms)
         return Atoms(self.balances[self._instrument(symbol).base])
 
     def cash_atoms(self, symbol: str) -> Atoms:
-        """The balance of a symbol's quote asset."""
-        return Atoms(self.balances[self._instrument(symbol).quote])
+        """The balance of the asset that a symbol is settled in."""
+        return Atoms(self.balances[self._instrument(symbol).settlement])
 
     def fees_quote_atoms(self, symbol: str) -> Atoms:
-        """Fees of a symbol's trades, in atoms of its quote asset (fees in a third asset are not in it)."""
+        """Fees of a symbol's trades, in atoms of settlement (fees in a third asset are not in it)."""
         return Atoms(self._fees_quote[symbol])
 
     def realised_atoms(self, symbol: str) -> Atoms:
@@ -134,6 +137,9 @@ class Ledger:
     def unrealised_atoms(self, symbol: str, price_ticks: int) -> Atoms:
         """Profit (or loss) of what is held at a price, fees apart; parts of an atom are rounded down."""
         holding, instrument = self._holding(symbol), self._instrument(symbol)
+        if instrument.kind == "inverse":
+            lots = holding.base_atoms // instrument.base_atoms_per_lot
+            return Atoms(instrument.worth_atoms(price_ticks, lots) - holding.cost_atoms if lots else 0)
         value = (
             holding.base_atoms * price_ticks * instrument.atoms_per_tick_lot // instrument.base_atoms_per_lot
         )
@@ -145,7 +151,8 @@ class Ledger:
         if not holding.base_atoms:
             return 0.0
         lots = holding.base_atoms / instrument.base_atoms_per_lot
-        return holding.cost_atoms / instrument.atoms_per_tick_lot / lots
+        cost_atoms = -holding.cost_atoms if instrument.kind == "inverse" else holding.cost_atoms
+        return instrument.average_price_ticks(cost_atoms, lots) if cost_atoms else 0.0
 
     def _instrument(self, symbol: str) -> Instrument:
         try:

@@ -217,7 +217,7 @@ def daily_loss(given: OrderContext) -> Refusal | None:
 
 def cash_available(given: OrderContext) -> Refusal | None:
     """Cash pays for this order, the open purchases and their fees, and leaves the reserve."""
-    if given.order.side == "sell" or given.instrument.kind == "linear":
+    if given.order.side == "sell" or given.instrument.is_contract:
         return None
     limits, exposure = given.context.limits, given.exposure
     others = exposure.purse.reserved_cash_atoms() - exposure.reserved_cash_atoms(exposure.mark_ticks)

@@ -20,7 +20,7 @@ class Reservation:
 
 
 class Purse:
-    """The cash of one quote asset, and every symbol that is paid from it."""
+    """The cash of one asset of settlement, and every symbol that is paid from it."""
 
     def __init__(self) -> None:
         self.cash_atoms = 0
@@ -44,13 +44,13 @@ class Purse:
         if len(kinds) > 1:
             symbols = ", ".join(each.instrument.symbol for each in [*self.members, member])
             raise ConfigurationError(
-                f"{symbols} are paid from the same {member.instrument.quote}, but are spot and contracts; "
+                f"{symbols} are paid from the same {member.instrument.settlement}, but are of several kinds; "
                 "run one account for each kind"
             )
         self.members.append(member)
 
     def equity_atoms(self) -> int:
-        """Cash and everything held at its last price, in quote atoms."""
+        """Cash and everything held at its last price, in atoms of settlement."""
         equity = self.cash_atoms
         for each in self.members:
             equity += each.value_atoms(each.mark_ticks)
@@ -105,7 +105,7 @@ class Exposure:
     @property
     def sellable_lots(self) -> SizeLots:
         """Whole lots that can be sold: held, ours, and not being sold already; of contracts any size."""
-        if self.instrument.kind == "linear":
+        if self.instrument.is_contract:
             return self.instrument.max_size_lots
         held = min(self.base_atoms // self.instrument.base_atoms_per_lot, self.position_lots)
         return SizeLots(max(held - self.reserved_lots("sell"), 0))
@@ -133,7 +133,9 @@ class Exposure:
         return own + self.instrument.notional_atoms(price_ticks, self._inherited["buy"])
 
     def value_atoms(self, price_ticks: int) -> int:
-        """What is held at a price, in quote atoms, rounded down; negative if short."""
+        """What is held at a price adds to the cash, rounded down; negative if short (of inverse, if long)."""
+        if self.instrument.kind == "inverse":
+            return self.instrument.worth_atoms(price_ticks, self.position_lots)
         worth = self.held_atoms * price_ticks * self.instrument.atoms_per_tick_lot
         return worth // self.instrument.base_atoms_per_lot
 
@@ -161,8 +163,9 @@ class Exposure:
             self._trades.popitem(last=False)
         sign = 1 if fill.side == "buy" else -1
         self.base_atoms += sign * fill.size_lots * self.instrument.base_atoms_per_lot
-        self.purse.cash_atoms -= sign * self.instrument.notional_atoms(fill.price_ticks, fill.size_lots)
-        if fill.fee_asset == self.instrument.quote:
+        bought_lots = sign * fill.size_lots
+        self.purse.cash_atoms += self.instrument.cash_flow_atoms(fill.price_ticks, bought_lots)
+        if fill.fee_asset == self.instrument.settlement:
             self.purse.cash_atoms -= fill.fee_atoms
         elif fill.fee_asset == self.instrument.base:
             self.base_atoms -= fill.fee_atoms

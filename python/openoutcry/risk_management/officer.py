@@ -64,9 +64,9 @@ class RiskOfficer:
         self._limits = limits
         self._vetoes = tuple(vetoes)
         self._halt_reason = halt_reason
-        self._purses = {instrument.quote: Purse() for instrument in instruments.values()}
+        self._purses = {instrument.settlement: Purse() for instrument in instruments.values()}
         self._exposures = {
-            symbol: Exposure(instrument, self._purses[instrument.quote])
+            symbol: Exposure(instrument, self._purses[instrument.settlement])
             for symbol, instrument in instruments.items()
         }
         self._markets = {symbol: _Market() for symbol in instruments}
@@ -77,7 +77,7 @@ class RiskOfficer:
             max_trips=limits.max_breaker_trips,
         )
         self._drawdowns = {
-            quote: DrawdownBreaker(max_drawdown_bps=limits.max_drawdown_bps) for quote in self._purses
+            asset: DrawdownBreaker(max_drawdown_bps=limits.max_drawdown_bps) for asset in self._purses
         }
         self._judged: OrderedDict[str, None] = OrderedDict()
         self._approved_ns: deque[int] = deque(maxlen=limits.max_orders)
@@ -249,7 +249,7 @@ class RiskOfficer:
         return [Halt(id=f"risk:halt:{now_ns}", reason=reason, by="risk", at_ns=now_ns)]
 
     def _drawdown(self, symbol: str) -> DrawdownBreaker:
-        return self._drawdowns[self._instruments[symbol].quote]
+        return self._drawdowns[self._instruments[symbol].settlement]
 
     def _exposure(self, symbol: str) -> Exposure:
         self._market(symbol)

@@ -53,7 +53,7 @@ def size(context: Context, instrument: Instrument, exposure: Exposure) -> SizedO
         price, "buy", limits
     )  # a full position fits its cap even at this price
     full = sizing.full_position_lots(exposure.purse.equity_atoms(), share, dearest, instrument, limits)
-    lowest = -1.0 if instrument.kind == "linear" else 0.0
+    lowest = -1.0 if instrument.is_contract else 0.0
     target = math.trunc(max(intent.exposure, lowest) * full)
     expected = exposure.position_lots + exposure.reserved_lots("buy") - exposure.reserved_lots("sell")
     delta = target - expected

@@ -94,15 +94,20 @@ impl LobsterHistory {
         Ok(Self(history::LobsterHistory::new(midnight_ns, units)))
     }
 
-    /// Decode whole lines with the interpreter released.
+    /// Decode whole lines, and those of the book file if there is one, with the interpreter released.
+    #[pyo3(signature = (lines, book_lines = None))]
     fn decode_lines<'py>(
         &mut self,
         py: Python<'py>,
         lines: &[u8],
+        book_lines: Option<&[u8]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let history = &mut self.0;
         let rows = py
-            .detach(|| history.decode_lines(lines))
+            .detach(|| match book_lines {
+                None => history.decode_lines(lines),
+                Some(book_lines) => history.decode_lines_with_book(lines, book_lines),
+            })
             .map_err(Error::from)?;
         row_bytes(py, rows)
     }
@@ -116,6 +121,8 @@ impl LobsterHistory {
             ("unknown", counts.unknown),
             ("stale", counts.stale),
             ("off_grid", counts.off_grid),
+            ("appeared", counts.appeared),
+            ("left", counts.left),
         ]
         .into_py_dict(py)
     }

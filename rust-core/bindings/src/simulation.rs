@@ -1,5 +1,6 @@
 //! `Simulator`.
 
+mod callback;
 mod settings;
 mod streams;
 mod tuples;
@@ -9,8 +10,8 @@ use openoutcry_engine::simulation::market_maker::{
     AvellanedaStoikov, QuoteGrid, Quoter, SkewedQuoter,
 };
 use openoutcry_engine::simulation::{
-    AccountError, OrderRequest, Quote, Quotes, Simulation, SimulationError, Step, Wake, Watch,
-    reason,
+    AccountError, OrderRequest, Quote, Quotes, Simulation, SimulationError, Step, Touch, Wake,
+    Watch, reason,
 };
 use openoutcry_engine::units::{PriceTicks, SizeLots};
 use pyo3::prelude::*;
@@ -18,16 +19,13 @@ use pyo3::types::{IntoPyDict, PyDict};
 
 use crate::error::Error;
 use crate::matching::{parse_side, parse_time_in_force};
+use callback::QuoteCallback;
 use settings::{Grid, InstrumentArguments};
 use streams::Chunks;
-use tuples::{OrderTuple, ReportTuple, order_tuple, report_tuple};
-
-/// `(now_ns, reasons, instrument)`.
-type WakeTuple = (i64, u32, usize);
-/// `(order_id, side, price_ticks, size_lots, leaves_lots, is_maker, exchange_ns, local_ns)`.
-type FillTuple = (i64, &'static str, i64, i64, i64, bool, i64, i64);
-/// `(open_ns, close_ns, open, high, low, close, volume_lots, buy_volume_lots, trade_count)`.
-type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
+use tuples::{
+    CandleTuple, FillTuple, OrderTuple, ReportTuple, WakeTuple, candle_tuple, fill_tuple,
+    order_tuple, report_tuple,
+};
 
 /// Backtests over recorded events: two books, orders with latency, queues, fills.
 #[pyclass(module = "openoutcry._core")]
@@ -60,7 +58,8 @@ impl Simulator {
     /// Add an instrument; returns its number.
     #[pyo3(signature = (*, price_tick, size_step, fill_mode = "partial", queue_model = "risk-averse",
         queue_exponent = None, entry_ns = 0, response_ns = 0, entry_p99_ns = None, response_p99_ns = None,
-        latencies = None, maker_rate = 0, taker_rate = 0, halts = Vec::new(), reject_probability = 0.0,
+        latencies = None, maker_rate = 0, taker_rate = 0, fee_tiers = Vec::new(),
+        is_inverse = false, impact_coefficient = None, halts = Vec::new(), reject_probability = 0.0,
         max_resting_orders = 200, by_order = false, window_ticks = 4096))]
     #[expect(clippy::too_many_arguments, reason = "keyword-only in Python")]
     fn add_instrument(
@@ -77,6 +76,9 @@ impl Simulator {
         latencies: Option<&Bound<'_, PyAny>>,
         maker_rate: i64,
         taker_rate: i64,
+        fee_tiers: Vec<(i128, i64, i64)>,
+        is_inverse: bool,
+        impact_coefficient: Option<f64>,
         halts: Vec<(i64, i64)>,
         reject_probability: f64,
         max_resting_orders: usize,
@@ -91,6 +93,9 @@ impl Simulator {
             latency: (entry_ns, response_ns),
             p99: (entry_p99_ns, response_p99_ns),
             rates: (maker_rate, taker_rate),
+            fee_tiers,
+            is_inverse,
+            impact_coefficient,
             halts,
             reject_probability,
             max_resting_orders,
@@ -203,25 +208,10 @@ impl Simulator {
             simulator.watch(instrument, watch)?;
         }
         let mut quotes = 0;
-        while let Some(wake) = Self::next_wake(slf)? {
-            if wake.reasons & reason::TOUCH == 0 || wake.instrument != instrument {
-                continue;
-            }
-            let touch = slf
-                .borrow()
-                .simulation
-                .touch(instrument)
-                .map_err(Error::from)?;
-            if let Some(touch) = touch {
-                quotes += 1;
-                on_quote.call1((
-                    wake.now_ns,
-                    touch.bid_ticks,
-                    touch.bid_lots,
-                    touch.ask_ticks,
-                    touch.ask_lots,
-                ))?;
-            }
+        let mut callback = QuoteCallback::new(on_quote);
+        while let Some((now_ns, touch)) = Self::next_touch(slf, instrument)? {
+            quotes += 1;
+            callback.call(now_ns, &touch)?;
         }
         Ok(quotes)
     }
@@ -379,22 +369,7 @@ impl Simulator {
     /// Take the fills heard of since the last time.
     fn fills(&mut self, instrument: usize) -> Result<Vec<FillTuple>, Error> {
         let fills = self.simulation.take_fills(instrument)?;
-        Ok(fills
-            .iter()
-            .map(|fill| {
-                let report = &fill.report;
-                (
-                    report.id,
-                    report.side.as_str(),
-                    report.price.0,
-                    report.last.0,
-                    report.leaves.0,
-                    report.is_maker,
-                    report.exchange_ns.0,
-                    fill.local_ns.0,
-                )
-            })
-            .collect())
+        Ok(fills.iter().map(fill_tuple).collect())
     }
 
     /// Take the reports since the last time, if they are subscribed.
@@ -417,22 +392,7 @@ impl Simulator {
     /// Take the candles closed since the last time, if they are subscribed.
     fn candles(&mut self, instrument: usize) -> Result<Vec<CandleTuple>, Error> {
         let candles = self.simulation.take_candles(instrument)?;
-        Ok(candles
-            .iter()
-            .map(|candle| {
-                (
-                    candle.open_ns.0,
-                    candle.close_ns.0,
-                    candle.open.0,
-                    candle.high.0,
-                    candle.low.0,
-                    candle.close.0,
-                    candle.volume.0,
-                    candle.buy_volume.0,
-                    candle.trade_count,
-                )
-            })
-            .collect())
+        Ok(candles.iter().map(candle_tuple).collect())
     }
 
     /// The lots before an order of ours at the venue; None if it does not rest.
@@ -471,6 +431,29 @@ impl Simulator {
             match step {
                 Step::Wake(wake) => return Ok(Some(wake)),
                 Step::NeedRows(instrument) => Self::feed(slf, instrument)?,
+                Step::End => return Ok(None),
+            }
+        }
+    }
+
+    /// To the next change of an instrument's touch that leaves it two sides.
+    fn next_touch(slf: &Bound<'_, Self>, instrument: usize) -> PyResult<Option<(i64, Touch)>> {
+        loop {
+            let mut simulator = slf.borrow_mut();
+            match simulator.simulation.advance().map_err(Error::from)? {
+                Step::Wake(wake) => {
+                    if wake.reasons & reason::TOUCH == 0 || wake.instrument != instrument {
+                        continue;
+                    }
+                    let touch = simulator.simulation.touch(instrument);
+                    if let Some(touch) = touch.map_err(Error::from)? {
+                        return Ok(Some((wake.now_ns, touch)));
+                    }
+                }
+                Step::NeedRows(starved) => {
+                    drop(simulator);
+                    Self::feed(slf, starved)?;
+                }
                 Step::End => return Ok(None),
             }
         }

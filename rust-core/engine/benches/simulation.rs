@@ -89,6 +89,7 @@ fn simulation(fill_mode: FillMode) -> Simulation {
             halts: Vec::new(),
             reject_probability: 0.0,
             max_resting_orders: 100,
+            impact: None,
         },
         latency: OrderLatency::constant(ORDER_LATENCY_NS, ORDER_LATENCY_NS).expect("in range"),
         account: Account::linear(10_000_000, 100_000, (-5_000, 70_000)).expect("in range"),

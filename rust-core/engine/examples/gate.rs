@@ -303,6 +303,7 @@ fn simulation() -> Result<Simulation, Box<dyn std::error::Error>> {
             halts: Vec::new(),
             reject_probability: 0.0,
             max_resting_orders: 50,
+            impact: None,
         },
         latency: OrderLatency::constant(500_000, 500_000)?,
         account: Account::linear(10_000_000, 100_000, (-5_000, 70_000))?,

@@ -38,6 +38,29 @@ fn fill(side: Side, price: i64, lots: i64, is_maker: bool) -> Execution {
 }
 
 #[test]
+fn a_grid_makes_a_contract_or_is_too_fine() {
+    // A tick of 0.1 and lots of 0.001 BTC; contracts of 100 USD.
+    assert_eq!(Contract::linear(10_000_000, 100_000), Ok(LINEAR));
+    assert_eq!(Contract::inverse(10_000_000, 10_000_000_000), Ok(INVERSE));
+    let too_fine = |tick_atoms, lot_atoms| {
+        Err(AccountError::TooFine {
+            tick_atoms,
+            lot_atoms,
+        })
+    };
+    assert_eq!(Contract::linear(1, 1), too_fine(1, 1));
+    assert_eq!(Contract::inverse(3, 1), too_fine(3, 1));
+    assert!(matches!(
+        Contract::inverse(0, 1),
+        Err(AccountError::Unit { .. })
+    ));
+    assert!(matches!(
+        Contract::inverse(1, i64::MAX),
+        Err(AccountError::Overflow(_))
+    ));
+}
+
+#[test]
 fn a_linear_ledger_by_hand() {
     // Maker -0.5 bp, taker 7 bp.
     let schedule = fees(-5_000, 70_000, FeeAsset::Settlement);

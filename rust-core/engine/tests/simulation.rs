@@ -1,9 +1,12 @@
 //! The simulated market: quantity is conserved whatever is done to it, and nothing makes it panic.
 
 use openoutcry_engine::matching::TimeInForce;
+use openoutcry_engine::simulation::account::Contract;
+use openoutcry_engine::simulation::fees::{FeeAsset, FeeRates, FeeSchedule, FeeTier};
+use openoutcry_engine::simulation::impact::SquareRootImpact;
 use openoutcry_engine::simulation::{
-    Account, FillMode, InstrumentSettings, OrderLatency, OrderRequest, QueueModel, Quote, Quotes,
-    Report, ReportKind, Row, Simulation, Step, VenueRules, Watch, reason,
+    Account, FillMode, InstrumentSettings, OrderLatency, OrderRequest, QueueModel, Quote, QuoteRow,
+    Quotes, Report, ReportKind, Row, Simulation, Step, VenueRules, Watch, reason,
 };
 use openoutcry_engine::units::{PriceTicks, Side, SizeLots};
 use proptest::prelude::*;
@@ -19,6 +22,7 @@ fn settings(fill_mode: FillMode, queue_model: QueueModel, latency_ns: i64) -> In
             halts: Vec::new(),
             reject_probability: 0.0,
             max_resting_orders: 50,
+            impact: None,
         },
         latency: OrderLatency::constant(latency_ns, latency_ns).expect("in range"),
         account: Account::linear(1_000_000, 100_000, (-5_000, 70_000)).expect("in range"),
@@ -74,6 +78,10 @@ fn act() -> impl Strategy<Value = Act> {
 
 /// Levels, trades, touches and clears on a narrow grid, crossed at times; times are put in order.
 fn rows() -> impl Strategy<Value = Vec<Row>> {
+    rows_of(1..120)
+}
+
+fn rows_of(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Row>> {
     let row = (
         0..30_i64,
         0..20_i64,
@@ -91,12 +99,41 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             };
             [gap, feed, code + ASK * side as i64, price, size, 0]
         });
-    proptest::collection::vec(row, 1..120).prop_map(|mut rows| {
+    proptest::collection::vec(row, count).prop_map(|mut rows| {
         let (mut at_ns, mut seen_ns) = (0, 0);
         for row in &mut rows {
             at_ns += row[0];
             seen_ns = (at_ns + row[1]).max(seen_ns);
             (row[0], row[1]) = (at_ns, seen_ns);
+        }
+        rows
+    })
+}
+
+/// Quotes with trades between them; one in forty rows tells of a second level, or clears one.
+fn rows_of_quotes() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        0..30_i64,
+        0..40_u8,
+        side(),
+        95..=105_i64,
+        0..30_i64,
+        any::<bool>(),
+    )
+        .prop_map(|(gap, code, side, price, size, is_same)| {
+            let code = match code {
+                0..=29 => 6,
+                30..=38 => 2,
+                _ => [1, 3, 5][size as usize % 3],
+            };
+            let gap = if is_same { 0 } else { gap };
+            [gap, 0, code + ASK * side as i64, price, size, 0]
+        });
+    proptest::collection::vec(row, 1..150).prop_map(|mut rows| {
+        let mut at_ns = 0;
+        for row in &mut rows {
+            at_ns += row[0];
+            (row[0], row[1]) = (at_ns, at_ns + 3);
         }
         rows
     })
@@ -243,6 +280,67 @@ fn new_simulation(settings: InstrumentSettings) -> Simulation {
     simulation
 }
 
+/// Cash is what fills have moved, each rounded against us once, less their fees; at any price what is held and
+/// owed makes it whole.
+fn check_cash(
+    reports: &[Report],
+    simulation: &Simulation,
+    contract: Contract,
+) -> Result<(), TestCaseError> {
+    let (mut cash, mut fees, mut exact) = (0, 0, 0.0);
+    for report in reports.iter().filter(|report| report.last.0 > 0) {
+        let bought = match report.side {
+            Side::Buy => i128::from(report.last.0),
+            Side::Sell => -i128::from(report.last.0),
+        };
+        let price = i128::from(report.price.0);
+        cash += match contract {
+            Contract::Inverse { atoms_at_one_tick } => {
+                (bought * i128::from(atoms_at_one_tick)).div_euclid(price)
+            }
+            Contract::Spot {
+                atoms_per_tick_lot, ..
+            }
+            | Contract::Linear { atoms_per_tick_lot } => {
+                -bought * price * i128::from(atoms_per_tick_lot)
+            }
+        };
+        if let Contract::Inverse { atoms_at_one_tick } = contract {
+            exact += bought as f64 * atoms_at_one_tick as f64 * (1.0 / price as f64 - 1.0 / 100.0);
+        }
+        fees += report.fee_atoms;
+    }
+    let account = simulation.account(0).expect("it is there");
+    let totals = account.totals();
+    prop_assert_eq!(totals.cash_atoms, cash - fees);
+    prop_assert_eq!(totals.fees_atoms - totals.rebates_atoms, fees);
+    if matches!(contract, Contract::Inverse { .. }) {
+        let lost =
+            exact - fees as f64 - account.equity_atoms(PriceTicks(100)).expect("fits") as f64;
+        // Floats of 10^12 are good for a thousandth of an atom.
+        prop_assert!(
+            (-0.1..totals.fills as f64 + 1.1).contains(&lost),
+            "{lost} of {} fills",
+            totals.fills
+        );
+    }
+    Ok(())
+}
+
+/// Three tiers, the last of which is a rebate for makers.
+fn tiered() -> FeeSchedule {
+    let tier = |from_atoms, maker, taker| FeeTier {
+        from_atoms,
+        rates: FeeRates { maker, taker },
+    };
+    let tiers = vec![
+        tier(0, 10_000, 90_000),
+        tier(1_000_000, 3_000, 50_000),
+        tier(1 << 40, -5_000, 40_000),
+    ];
+    FeeSchedule::tiered(tiers, FeeAsset::Settlement).expect("they rise")
+}
+
 fn model() -> impl Strategy<Value = QueueModel> {
     prop_oneof![
         Just(QueueModel::RiskAverse),
@@ -284,6 +382,49 @@ proptest! {
         check_conservation(&reports, &simulation)?;
     }
 
+    /// With tiers and impact, and for coins: an account is its fills. Impact changes prices of takers alone, for
+    /// the worse and within their limits.
+    #[test]
+    fn cash_is_conserved_and_impact_only_costs(
+        rows in rows_of(300..500), acts in proptest::collection::vec(act(), 0..200), mode in mode(),
+        is_inverse in any::<bool>(), coefficient in 0.1..3.0_f64, gap_ns in 20_000_000..20_000_000_000_i64,
+    ) {
+        let contract = if is_inverse {
+            Contract::inverse(10_000_000, 10_000_000_000)
+        } else {
+            Contract::linear(1_000_000, 100_000)
+        };
+        let contract = contract.expect("whole atoms");
+        let rows: Vec<Row> = rows
+            .into_iter()
+            .map(|[at, seen, kind, price, size, id]| [at * gap_ns, seen * gap_ns, kind, price, size, id])
+            .collect();
+        let mut ran = Vec::new();
+        for impact in [None, Some(SquareRootImpact::new(coefficient, 0.5).expect("numbers"))] {
+            let mut settings = settings(mode, QueueModel::RiskAverse, 1_000);
+            settings.account = Account::new(contract, tiered(), 0).expect("an account");
+            settings.rules.impact = impact;
+            let mut simulation = Simulation::new(7);
+            simulation.add_instrument(settings).expect("before the run");
+            simulation.every(17 * gap_ns).expect("before the run");
+            simulation.watch(0, Watch::new(true, false, None, None)).expect("it is there");
+            let (reports, simulation) = run(simulation, &rows, &acts, 100);
+            check_conservation(&reports, &simulation)?;
+            check_cash(&reports, &simulation, contract)?;
+            ran.push(reports);
+        }
+        prop_assert_eq!(ran[0].len(), ran[1].len());
+        for (free, paid) in ran[0].iter().zip(&ran[1]) {
+            let worse = match free.side {
+                Side::Buy => paid.price.0 - free.price.0,
+                Side::Sell => free.price.0 - paid.price.0,
+            };
+            prop_assert!(worse >= 0 && (worse == 0 || !paid.is_maker));
+            let same = Report { price: free.price, fee_atoms: free.fee_atoms, ..*paid };
+            prop_assert_eq!(*free, same);
+        }
+    }
+
     /// Whether the sides run ahead of each other between timers, or go moment by moment, and in which pieces the
     /// rows come: the venue does the same.
     #[test]
@@ -301,6 +442,63 @@ proptest! {
         prop_assert_eq!(by_timer.take_fills(0), by_moment.take_fills(0));
         prop_assert_eq!(by_timer.account(0), by_moment.account(0));
         prop_assert_eq!(by_timer.orders(0), by_moment.orders(0));
+    }
+
+    /// A book of one level is a ladder: one that has been told of depth, by a deletion of nothing, is the oracle.
+    #[test]
+    fn a_book_of_one_level_is_a_ladder(
+        rows in rows_of_quotes(), acts in proptest::collection::vec(act(), 0..60), model in model(), mode in mode(),
+        latency_ns in 0..40_i64,
+    ) {
+        let [at_ns, seen_ns, ..] = rows[0];
+        let ran = [0, 1].map(|kind| {
+            let mut told = vec![[at_ns, seen_ns, kind, 1, 0, 0]];
+            told.extend(&rows);
+            let mut simulation = new_simulation(settings(mode, model, latency_ns));
+            simulation.watch(0, Watch::new(true, true, Some(2), Some(100))).expect("it is there");
+            let (reports, mut simulation) = run(simulation, &told, &acts, 20);
+            let levels = [Side::Buy, Side::Sell].map(|side| {
+                simulation.levels(0, side).expect("it is there").collect::<Vec<_>>()
+            });
+            let fills = simulation.take_fills(0).expect("it is there");
+            (reports, fills, levels, simulation.touch(0).expect("it is there"))
+        });
+        prop_assert_eq!(&ran[0], &ran[1]);
+    }
+
+    /// Quotes are rows of both sides' only levels; a bad one is refused, and leaves everything as it was.
+    #[test]
+    fn quotes_are_rows_of_only_levels(
+        quotes in proptest::collection::vec((0..9_i64, 90..105_i64, 1..6_i64, 0..9_i64, 0..9_i64), 1..60),
+        acts in proptest::collection::vec(act(), 0..30), feed_ns in 0..30_i64,
+    ) {
+        let mut at_ns = 0;
+        let quotes: Vec<QuoteRow> = quotes
+            .into_iter()
+            .map(|(gap, bid, spread, bid_lots, ask_lots)| {
+                at_ns += gap;
+                [at_ns, bid, bid + spread, bid_lots, ask_lots]
+            })
+            .collect();
+        let rows: Vec<Row> = quotes
+            .iter()
+            .flat_map(|[at, bid, ask, bid_lots, ask_lots]| {
+                [[*at, at + feed_ns, 6, *bid, *bid_lots, 0], [*at, at + feed_ns, 6 + ASK, *ask, *ask_lots, 0]]
+            })
+            .collect();
+        let mut as_quotes = new_simulation(settings(FillMode::Partial, QueueModel::RiskAverse, 2));
+        let bad = [at_ns + 1, 5, 6, -1, 1];
+        let wrong = as_quotes.push_quotes(0, &[quotes[0], bad], feed_ns);
+        prop_assert_eq!(wrong.map_err(|error| error.row), Err(1));
+        as_quotes.push_quotes(0, &quotes, feed_ns).expect("in order");
+        let late = as_quotes.push_quotes(0, &[[-1, 5, 6, 1, 1]], feed_ns);
+        prop_assert_eq!(late.map_err(|error| error.row), Err(quotes.len() as u64));
+        let as_rows = new_simulation(settings(FillMode::Partial, QueueModel::RiskAverse, 2));
+        let (told, by_quotes) = run(as_quotes, &[], &acts, 1);
+        let (expected, by_rows) = run(as_rows, &rows, &acts, 1_000);
+        prop_assert_eq!(told, expected);
+        prop_assert_eq!(by_quotes.touch(0), by_rows.touch(0));
+        prop_assert_eq!(by_quotes.rows(0), Ok((quotes.len() as u64, 0)));
     }
 
     /// Any numbers at all are taken or refused.

@@ -16,7 +16,8 @@ from openoutcry.backtesting.history.source import (
 )
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.exchanges.market_source import SyntheticSource, spot_instrument
-from openoutcry.native import L2Book, MarketFeed
+from openoutcry.exchanges.recording import file_lines
+from openoutcry.native import L2Book, MarketFeed, Simulator
 
 SELL = 1 << SIDE_SHIFT
 MINUTE_NS = 60_000_000_000
@@ -208,13 +209,65 @@ def test_the_orders_of_lobster_and_the_updates_of_coinbase(shared_data):
     dataset = load_any(path)
     codes = rows_of(dataset)[:, 2] & CODE_MASK
     assert {int(code) for code in np.unique(codes)} == {2, 10, 11, 12, 13}
-    assert kinds(dataset)["unknown_orders"].count > 3_000
+    assert kinds(dataset)["unknown_orders"].count == 403
+    assert kinds(dataset)["anonymous_orders"].count == 3_959
+    assert "unseen_cancels" not in kinds(dataset)
     assert dataset.record.first_ns == 1_340_285_400_015_105_074  # 09:30 in New York
     coinbase = load_any(shared_data / "coinbase_l2_2018")
     rows = rows_of(coinbase)
     assert np.count_nonzero((rows[:, 2] & CODE_MASK) == LEVEL) == 193_848
     bid, _, ask, _ = book_after(rows).top()
     assert 0 < ask - bid < 100
+
+
+def touches(rows):
+    """The simulator's touch after each moment of rows by order."""
+    simulator = Simulator()
+    simulator.add_instrument(price_tick="0.01", size_step="1", by_order=True, queue_model="fifo")
+    simulator.add_stream(0, [rows])
+    simulator.subscribe(0, touch=True)
+    found = {}
+    while (wake := simulator.advance()) is not None:
+        found[wake[0]] = simulator.touch(0)
+    assert simulator.counters(0)[1] == 0  # every row fits the book
+    return found
+
+
+@pytest.mark.data
+def test_the_touch_is_that_of_lobsters_book_file_at_every_moment(shared_data):
+    folder = shared_data / "lobster_l3_2012"
+    [path], [book] = folder.glob("*_message_10.csv.zst"), folder.glob("*_orderbook_10.csv.zst")
+    dataset = load_any(path)
+    midnight_ns = 1_340_251_200 * 10**9  # of 2012-06-21 in New York
+    shown = {}
+    for line, view in zip(file_lines(path), file_lines(book), strict=True):
+        seconds, _, part = line.partition(b",")[0].partition(b".")
+        at_ns = midnight_ns + int(seconds) * 10**9 + int(part.ljust(9, b"0"))
+        ask, ask_lots, bid, bid_lots = map(int, view.split(b",")[:4])
+        shown[at_ns] = (bid // 100, bid_lots, ask // 100, ask_lots)
+    found = touches(rows_of(dataset))
+    last = None
+    for at_ns, touch in shown.items():
+        last = found.get(at_ns, last)
+        assert last == touch, at_ns
+    assert len(shown) > 100_000
+
+
+def test_the_book_file_of_lobster_lies_beside_its_messages(tmp_path):
+    path = tmp_path / "GOOG_2012-06-21_34200000_57600000_message_1.csv"
+    path.write_text("34200.1,1,7,10,5794000,1\n34200.2,3,7,10,5794000,1\n34200.3,4,5,1,5795000,-1\n")
+    assert len(rows_of(load_any(path))) == 3  # the sale of an order that is not known
+    book = tmp_path / "GOOG_2012-06-21_34200000_57600000_orderbook_1.csv"
+    book.write_text("5795000,4,5794000,10\n5795000,4,5793000,6\n5795000,3,5793000,6\n")
+    rows = rows_of(load_any(path))
+    assert touches(rows) == {
+        int(rows[0, 0]): (57_940, 10, 57_950, 4),
+        int(rows[0, 0]) + 10**8: (57_930, 6, 57_950, 4),
+        int(rows[0, 0]) + 2 * 10**8: (57_930, 6, 57_950, 3),
+    }
+    book.write_text("5795000,4,5794000,10\n5795000,4,5793000,6\n")
+    with pytest.raises(InvalidInputError, match="one line after each message"):
+        load_any(path)
 
 
 @pytest.mark.data

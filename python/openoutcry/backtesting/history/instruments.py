@@ -2,21 +2,26 @@
 
 import re
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument, InstrumentKind
-from openoutcry.domain.units import Atoms, SizeLots
+from openoutcry.domain.units import Atoms, SizeLots, parse_decimal
 
 QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "GBP", "BTC", "ETH", "BNB")
+CONTRACT_VALUES: Final = {
+    "BTC": 100
+}  # of coin-margined contracts in quote units, at venues that count contracts
+OTHER_CONTRACT_VALUE: Final = 10
 MAX_DECIMALS: Final = 8  # of price and size together, and of the size alone: amounts are in 10^-8
 
+_CONTRACT_COUNTERS: Final = ("binance", "okx", "okex", "huobi", "htx")  # others count units of quote
 _LOT_LIMIT: Final = SizeLots(10**12)  # history does not say the venue's own
 _PAIR: Final = re.compile(r"([A-Z0-9]+)[-_/]([A-Z0-9]+)(?:[-_:](PERP|SWAP|[A-Z]+))?")
 _SPOT_WORDS: Final = ("spot",)
 _CONTRACT_WORDS: Final = ("um", "usdm", "cm", "coinm", "swap", "perp", "linear", "futures", "derivatives")
-
-Settlement = Literal["spot", "linear", "inverse"]
 
 
 class Name(NamedTuple):
@@ -24,7 +29,7 @@ class Name(NamedTuple):
 
     base: str
     quote: str
-    settlement: Settlement
+    settlement: InstrumentKind
 
     @property
     def unified(self) -> str:
@@ -56,7 +61,8 @@ def read_name(symbol: str, venue: str) -> Name:
     words = set(re.split(r"[^a-z0-9]+", venue.lower()))
     if words & set(_SPOT_WORDS) or not (is_perpetual or words & set(_CONTRACT_WORDS)):
         return Name(base, quote, "spot")
-    return Name(base, quote, "inverse" if quote == "USD" and words & {"cm", "coinm"} else "linear")
+    is_inverse = (quote == "USD" and words & {"cm", "coinm"}) or (pair is not None and pair[3] == base)
+    return Name(base, quote, "inverse" if is_inverse else "linear")
 
 
 def make_instrument(  # one argument a fact
@@ -69,11 +75,13 @@ def make_instrument(  # one argument a fact
 ) -> Instrument:
     """The instrument of a venue's symbol, with limits that refuse nothing: history does not say them.
 
+    A lot of an inverse contract is worth `size_step` units of quote at venues that count those, and as many
+    contracts (of 100 units for BTC, else 10) at the others.
+
     Raises:
         InvalidInputError: base and quote cannot be told apart, or the grid is finer than amounts are exact.
     """
     name = name or read_name(symbol, venue)
-    kind: InstrumentKind = "spot" if name.settlement == "spot" else "linear"
     return Instrument(
         venue=venue,
         symbol=name.unified,
@@ -81,12 +89,30 @@ def make_instrument(  # one argument a fact
         base=name.base,
         quote=name.quote,
         price_tick=price_tick,
-        size_step=size_step,
+        size_step=_lot_text(venue, name, size_step),
         min_size_lots=SizeLots(1),
         max_size_lots=_LOT_LIMIT,
         min_notional_atoms=Atoms(0),
-        kind=kind,
+        kind=name.settlement,
     )
+
+
+def _lot_text(venue: str, name: Name, size_step: str) -> str:
+    if name.settlement != "inverse" or not venue.lower().startswith(_CONTRACT_COUNTERS):
+        return size_step
+    return f"{Decimal(size_step) * CONTRACT_VALUES.get(name.base, OTHER_CONTRACT_VALUE):f}"
+
+
+def settled_as(instrument: Instrument, inverse_lot: str) -> Instrument:
+    """The instrument itself, or an inverse contract whose lot is worth so much of the quote asset.
+
+    Raises:
+        InvalidInputError: that is no positive decimal, or finer than amounts are exact.
+    """
+    if not inverse_lot:
+        return instrument
+    parse_decimal(inverse_lot, what="backtest.inverse_lot")
+    return msgspec.structs.replace(instrument, kind="inverse", size_step=inverse_lot)
 
 
 def step_text(decimals: int) -> str:

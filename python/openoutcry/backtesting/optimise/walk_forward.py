@@ -25,7 +25,7 @@ from openoutcry.backtesting.statistics.round_trips import OPENING_SIGN
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.orders import Fill
-from openoutcry.domain.units import NS_PER_S, Atoms, PriceTicks, SizeLots, TimestampNs
+from openoutcry.domain.units import NS_PER_S, PriceTicks, SizeLots, TimestampNs
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.strategy import Strategy
 
@@ -131,7 +131,6 @@ def _held(result: BacktestResult, symbol: str, at_ns: int) -> int:
 
 
 def _closing(instrument: Instrument, held: int, price: int, at_ns: int, taker_fee_ppm: int) -> Fill:
-    worth = instrument.notional_atoms(price, abs(held))
     name = f"handover:{instrument.symbol}:{at_ns}"
     return Fill(
         id=f"fill:{name}",
@@ -144,8 +143,8 @@ def _closing(instrument: Instrument, held: int, price: int, at_ns: int, taker_fe
         side="sell" if held > 0 else "buy",
         price_ticks=PriceTicks(price),
         size_lots=SizeLots(abs(held)),
-        fee_atoms=Atoms(-(-worth * taker_fee_ppm // PPM)),
-        fee_asset=instrument.quote,
+        fee_atoms=instrument.part_atoms(price, abs(held), taker_fee_ppm, PPM),
+        fee_asset=instrument.settlement,
         liquidity="taker",
         at_ns=TimestampNs(at_ns),
     )

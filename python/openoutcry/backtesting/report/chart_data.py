@@ -9,6 +9,7 @@ import numpy.typing as npt
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.report.thinning import thin_candles, thin_rows
 from openoutcry.backtesting.result import BacktestResult, Curve, Integers
+from openoutcry.backtesting.worth import worths
 from openoutcry.domain.orders import Fill
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_MS
 
@@ -27,7 +28,9 @@ def drawdown(equity_atoms: Integers, opening_atoms: int) -> Integers:
 def exposure(result: BacktestResult) -> Floats:
     """The position's value as a share of the account at each moment; 0 where nothing is left of it."""
     curve, instrument = result.curve, result.instruments[result.symbol]
-    value = curve.position_lots.astype(float) * curve.price_ticks * instrument.atoms_per_tick_lot
+    value = worths(instrument, curve.price_ticks, curve.position_lots).astype(float)
+    if instrument.kind == "inverse":
+        value = -value  # a long position owes coins
     equity = curve.equity_atoms.astype(float)
     share = np.zeros_like(equity)
     np.divide(value, equity, out=share, where=equity > 0)

@@ -288,7 +288,7 @@ def cause_text(parent_id: str) -> str:
 
 def _average(judgement: Judgement, trip: RoundTrip, notional_atoms: int) -> str:
     instrument = judgement.result.instruments[trip.symbol]
-    return instrument.price_text(round(notional_atoms / trip.size_lots / instrument.atoms_per_tick_lot))
+    return instrument.price_text(round(instrument.average_price_ticks(notional_atoms, trip.size_lots)))
 
 
 def _minute(at_ns: int) -> str:
@@ -374,7 +374,7 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterable[Row]:
 
 def quote_of(result: BacktestResult) -> str:
     """The asset that amounts are in."""
-    return result.instruments[result.symbol].quote
+    return result.instruments[result.symbol].settlement
 
 
 def _between(band: Band | None, text: Callable[[float], str]) -> str:

@@ -17,7 +17,7 @@ OPENING_SIGN: Final[Mapping[Side, int]] = {"buy": 1, "sell": -1}
 class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
     """Lots that one parent order opened and another closed; `side` is that of the opening.
 
-    `profit_atoms` is before fees, both in atoms of the quote asset; times are of the first fill that opened
+    `profit_atoms` is before fees, in atoms of settlement; times are of the first fill that opened
     and of the last one that closed.
     """
 
@@ -29,13 +29,15 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
     opening_notional_atoms: int
     closing_notional_atoms: int
     fees_atoms: int
+    is_inverse: bool = False  # what it is worth falls as the price rises
     opening_parent_id: str
     closing_parent_id: str
 
     @property
     def profit_atoms(self) -> int:
         """What it earned before fees."""
-        return (self.closing_notional_atoms - self.opening_notional_atoms) * OPENING_SIGN[self.side]
+        rise = self.closing_notional_atoms - self.opening_notional_atoms
+        return rise * OPENING_SIGN[self.side] * (-1 if self.is_inverse else 1)
 
     @property
     def net_atoms(self) -> int:
@@ -77,8 +79,8 @@ def round_trips(fills: Iterable[Fill], instruments: Mapping[str, Instrument]) ->
 
 
 def fee_quote_atoms(fill: Fill, instrument: Instrument) -> int:
-    """A fill's fee in atoms of the quote asset, rounded down; 0 for a fee in a third asset."""
-    if fill.fee_asset == instrument.quote:
+    """A fill's fee in atoms of settlement, rounded down; 0 for a fee in a third asset."""
+    if fill.fee_asset == instrument.settlement:
         return fill.fee_atoms
     if fill.fee_asset == instrument.base:
         value = fill.fee_atoms * fill.price_ticks * instrument.atoms_per_tick_lot
@@ -97,6 +99,7 @@ def _close(opened: _Open, closing: _Open, instrument: Instrument) -> RoundTrip:
         opening_notional_atoms=instrument.notional_atoms(opened.fill.price_ticks, lots),
         closing_notional_atoms=instrument.notional_atoms(closing.fill.price_ticks, lots),
         fees_atoms=_take(opened, lots) + _take(closing, lots),
+        is_inverse=instrument.kind == "inverse",
         opening_parent_id=opened.fill.parent_id,
         closing_parent_id=closing.fill.parent_id,
     )

@@ -1,8 +1,11 @@
 //! An instrument's settings out of Python's arguments.
 
+use openoutcry_engine::simulation::account::Contract;
+use openoutcry_engine::simulation::fees::{FeeAsset, FeeRates, FeeSchedule, FeeTier};
+use openoutcry_engine::simulation::impact::{DEFAULT_EXPONENT, SquareRootImpact};
 use openoutcry_engine::simulation::{
-    Account, FillMode, InstrumentSettings, LatencyRow, OrderLatency, QueueModel, SimulationError,
-    VenueRules,
+    Account, AccountError, FillMode, InstrumentSettings, LatencyRow, OrderLatency, QueueModel,
+    SimulationError, VenueRules,
 };
 use openoutcry_engine::units::{Step, TimestampNs};
 use pyo3::prelude::*;
@@ -53,6 +56,10 @@ pub(super) struct InstrumentArguments<'a> {
     pub(super) latency: (i64, i64),
     pub(super) p99: (Option<i64>, Option<i64>),
     pub(super) rates: (i64, i64),
+    /// `(from_atoms, maker, taker)`, above `rates`.
+    pub(super) fee_tiers: Vec<(i128, i64, i64)>,
+    pub(super) is_inverse: bool,
+    pub(super) impact_coefficient: Option<f64>,
     pub(super) halts: Vec<(i64, i64)>,
     pub(super) reject_probability: f64,
     pub(super) max_resting_orders: usize,
@@ -95,6 +102,9 @@ impl InstrumentArguments<'_> {
                 return Err(Error::Value(what));
             }
         };
+        let account = self.account().map_err(SimulationError::from)?;
+        let law = |coefficient| SquareRootImpact::new(coefficient, DEFAULT_EXPONENT);
+        let impact = self.impact_coefficient.map(law).transpose();
         let window = |(from, until)| (TimestampNs(from), TimestampNs(until));
         Ok(InstrumentSettings {
             rules: VenueRules {
@@ -103,14 +113,35 @@ impl InstrumentArguments<'_> {
                 halts: self.halts.into_iter().map(window).collect(),
                 reject_probability: self.reject_probability,
                 max_resting_orders: self.max_resting_orders,
+                impact: impact.map_err(|error| Error::Value(error.to_string()))?,
             },
             latency,
-            account: Account::linear(self.grid.tick_atoms, self.grid.lot_atoms, self.rates)
-                .map_err(SimulationError::from)?,
+            account,
             lot: self.grid.lot,
             is_by_order: self.by_order,
             window_ticks: self.window_ticks,
         })
+    }
+
+    fn account(&self) -> Result<Account, AccountError> {
+        let Grid {
+            tick_atoms,
+            lot_atoms,
+            ..
+        } = self.grid;
+        let contract = if self.is_inverse {
+            Contract::inverse(tick_atoms, lot_atoms)?
+        } else {
+            Contract::linear(tick_atoms, lot_atoms)?
+        };
+        let tier = |(from_atoms, maker, taker)| FeeTier {
+            from_atoms,
+            rates: FeeRates { maker, taker },
+        };
+        let first = std::iter::once((0, self.rates.0, self.rates.1));
+        let tiers = first.chain(self.fee_tiers.iter().copied()).map(tier);
+        let fees = FeeSchedule::tiered(tiers.collect(), FeeAsset::Settlement)?;
+        Account::new(contract, fees, 0)
     }
 }
 

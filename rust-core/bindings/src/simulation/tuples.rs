@@ -1,9 +1,14 @@
-//! What Python is told of orders.
+//! What the simulator tells Python, as tuples.
 
-use openoutcry_engine::simulation::{OwnOrder, Refusal, Report};
-use openoutcry_engine::units::Side;
+use openoutcry_engine::candle::Candle;
+use openoutcry_engine::simulation::{OwnFill, OwnOrder, Refusal, Report};
 
-/// `(order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker, exchange_ns)`.
+/// `(now_ns, reasons, instrument)`.
+pub(super) type WakeTuple = (i64, u32, usize);
+/// `(order_id, side, price_ticks, size_lots, leaves_lots, is_maker, fee_atoms, exchange_ns, local_ns)`.
+pub(super) type FillTuple = (i64, &'static str, i64, i64, i64, bool, i128, i64, i64);
+/// `(order_id, kind, refusal, side, price_ticks, last_lots, filled_lots, leaves_lots, is_maker, fee_atoms,
+/// exchange_ns)`.
 pub(super) type ReportTuple = (
     i64,
     &'static str,
@@ -14,12 +19,14 @@ pub(super) type ReportTuple = (
     i64,
     i64,
     bool,
+    i128,
     i64,
 );
 /// `(order_id, side, price_ticks, size_lots, leaves_lots, is_accepted, is_cancelling, sent_ns)`.
 pub(super) type OrderTuple = (i64, &'static str, Option<i64>, i64, i64, bool, bool, i64);
+/// `(open_ns, close_ns, open, high, low, close, volume_lots, buy_volume_lots, trade_count)`.
+pub(super) type CandleTuple = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
-/// One of our orders, as the trader knows it.
 pub(super) fn order_tuple(own: &OwnOrder) -> OrderTuple {
     (
         own.id,
@@ -33,18 +40,47 @@ pub(super) fn order_tuple(own: &OwnOrder) -> OrderTuple {
     )
 }
 
-/// What the venue said of one.
 pub(super) fn report_tuple(report: &Report) -> ReportTuple {
     (
         report.id,
         report.kind.as_str(),
         report.kind.refusal().map(Refusal::as_str),
-        Side::as_str(report.side),
+        report.side.as_str(),
         report.price.0,
         report.last.0,
         report.filled.0,
         report.leaves.0,
         report.is_maker,
+        report.fee_atoms,
         report.exchange_ns.0,
+    )
+}
+
+pub(super) fn fill_tuple(fill: &OwnFill) -> FillTuple {
+    let report = &fill.report;
+    (
+        report.id,
+        report.side.as_str(),
+        report.price.0,
+        report.last.0,
+        report.leaves.0,
+        report.is_maker,
+        report.fee_atoms,
+        report.exchange_ns.0,
+        fill.local_ns.0,
+    )
+}
+
+pub(super) fn candle_tuple(candle: &Candle) -> CandleTuple {
+    (
+        candle.open_ns.0,
+        candle.close_ns.0,
+        candle.open.0,
+        candle.high.0,
+        candle.low.0,
+        candle.close.0,
+        candle.volume.0,
+        candle.buy_volume.0,
+        candle.trade_count,
     )
 }

@@ -10,6 +10,7 @@ pub mod itch;
 mod json;
 pub mod kraken;
 pub mod lobster;
+pub mod lobster_book;
 mod message;
 pub mod okx;
 pub mod order;

@@ -1,10 +1,11 @@
 //! LOBSTER's messages to rows by order.
 
 use super::row::{self, Content, Row};
-use crate::book::l3::{BatchError, BatchProblem, L3Book, L3Error};
-use crate::decode::Level;
+use crate::book::l3::{BatchError, BatchProblem, L3Book, L3Error, Order};
 use crate::decode::lobster::{Kind, Message, Messages};
+use crate::decode::lobster_book::View;
 use crate::decode::order::UnitsPerTick;
+use crate::decode::{DecodeError, Level};
 use crate::units::{PriceTicks, Side, SizeLots};
 
 const WINDOW_TICKS: usize = 16_384;
@@ -14,23 +15,32 @@ const WINDOW_TICKS: usize = 16_384;
 pub struct LobsterCounts {
     /// Lines so far.
     pub lines: u64,
-    /// Changes of orders that rested before the file begins: only their trades are told.
+    /// Changes of orders that are not known, as those that rested before the file begins: only their trades are told.
     pub unknown: u64,
     /// Orders that left unseen, dropped when the market traded or quoted through them.
     pub stale: u64,
     /// Trades of hidden orders between two ticks, which no row can tell.
     pub off_grid: u64,
+    /// Sizes that a book file showed and no message told of, told as anonymous orders.
+    pub appeared: u64,
+    /// Orders of which a book file showed less than was told, and which left so far.
+    pub left: u64,
 }
 
 /// Turns LOBSTER's lines into rows. A file of so many levels does not tell what leaves while it rests deeper: an
 /// order is dropped when one on the other side is displayed at its price or through it, or when a worse one of its
-/// own side trades, which price priority does not allow while it rests. There is no receive time: both times are the exchange's.
+/// own side trades, which price priority does not allow while it rests. With the book file what comes into its
+/// levels, or has left them, is told as well ([`Self::decode_lines_with_book`]). There is no receive time: both times
+/// are the exchange's.
 #[derive(Debug, Clone)]
 pub struct LobsterHistory {
-    book: L3Book,
+    pub(super) book: L3Book,
+    /// What the book file shows after the message that is being told.
+    pub(super) view: View,
+    has_views: bool,
     midnight_ns: i64,
     units_per_tick: UnitsPerTick,
-    counts: LobsterCounts,
+    pub(super) counts: LobsterCounts,
     rows: Vec<Row>,
 }
 
@@ -39,6 +49,8 @@ impl LobsterHistory {
     pub fn new(midnight_ns: i64, units_per_tick: UnitsPerTick) -> Self {
         Self {
             book: L3Book::new(WINDOW_TICKS),
+            view: View::default(),
+            has_views: false,
             midnight_ns,
             units_per_tick,
             counts: LobsterCounts::default(),
@@ -57,21 +69,59 @@ impl LobsterHistory {
     /// A line is malformed or contradicts the book, or an order's price lies between two ticks.
     pub fn decode_lines(&mut self, lines: &[u8]) -> Result<&[Row], BatchError> {
         self.rows.clear();
+        self.has_views = false;
         for (index, message) in Messages::new(lines).enumerate() {
-            let problem = match message {
-                Ok(message) => self.on_message(&message).err(),
-                Err(error) => Some(BatchProblem::Decode(error)),
-            };
-            if let Some(problem) = problem {
-                return Err(BatchError {
-                    unit: "message",
-                    index,
-                    problem,
-                });
-            }
-            self.counts.lines += 1;
+            let done = message.map_err(BatchProblem::Decode);
+            let done = done.and_then(|message| self.on_message(&message));
+            self.count(index, done)?;
         }
         Ok(&self.rows)
+    }
+
+    /// As [`Self::decode_lines`], with the lines of the book file, of which there is one after each message.
+    ///
+    /// # Errors
+    /// As there, or a line of the book file is malformed, or one of the files has more lines.
+    pub fn decode_lines_with_book(
+        &mut self,
+        lines: &[u8],
+        book_lines: &[u8],
+    ) -> Result<&[Row], BatchError> {
+        self.rows.clear();
+        self.has_views = true;
+        let mut views = book_lines.split(|byte| *byte == b'\n');
+        let mut count = 0;
+        for message in Messages::new(lines) {
+            let line = views.next().filter(|line| !line.is_empty());
+            let done = message.map_err(BatchProblem::Decode);
+            let done = done.and_then(|message| self.on_line(&message, line));
+            self.count(count, done)?;
+            count += 1;
+        }
+        if views.any(|line| !line.is_empty()) {
+            self.count(count, Err(unpaired()))?;
+        }
+        Ok(&self.rows)
+    }
+
+    fn on_line(&mut self, message: &Message, line: Option<&[u8]>) -> Result<(), BatchProblem> {
+        self.view
+            .read(line.ok_or_else(unpaired)?, self.units_per_tick)?;
+        self.on_message(message)?;
+        for side in [Side::Buy, Side::Sell] {
+            self.reconcile(message, side)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, index: usize, done: Result<(), BatchProblem>) -> Result<(), BatchError> {
+        done.map_err(|problem| BatchError {
+            unit: "message",
+            index,
+            problem,
+        })?;
+        self.counts.lines += 1;
+        Ok(())
     }
 
     fn on_message(&mut self, message: &Message) -> Result<(), BatchProblem> {
@@ -108,9 +158,19 @@ impl LobsterHistory {
     /// What a message changes of a displayed order.
     fn on_order(&mut self, message: &Message, price: PriceTicks) -> Result<(), L3Error> {
         let Message { id, side, size, .. } = *message;
-        if message.kind != Kind::Add && self.book.order(id).is_none() {
-            self.counts.unknown += 1;
-            return Ok(());
+        let mut size = size;
+        if message.kind != Kind::Add {
+            let Some(order) = self.book.order(id) else {
+                if self.has_views {
+                    return self.on_anonymous(message, price);
+                }
+                self.counts.unknown += 1;
+                return Ok(());
+            };
+            if self.has_views {
+                // A part may have been taken for what had left unseen.
+                size = size.min(order.size);
+            }
         }
         let (code, size) = match message.kind {
             Kind::Execute => {
@@ -140,16 +200,26 @@ impl LobsterHistory {
         while let Some(order) = self.book.front(side).filter(|order| is_stale(order.price)) {
             self.book.cancel(order.id)?;
             self.counts.stale += 1;
-            let content = Content {
-                code: row::CANCELLED,
-                side,
-                price: order.price,
-                size: order.size,
-                order_id: order.id.0 as i64,
-            };
-            self.push(message, content);
+            self.push_change(message, &order, (row::CANCELLED, order.size));
         }
         Ok(())
+    }
+
+    /// A row about an order that the message does not name.
+    pub(super) fn push_change(
+        &mut self,
+        message: &Message,
+        order: &Order,
+        (code, size): (i64, SizeLots),
+    ) {
+        let content = Content {
+            code,
+            side: order.side,
+            price: order.price,
+            size,
+            order_id: order.id.0 as i64,
+        };
+        self.push(message, content);
     }
 
     fn push_order(&mut self, message: &Message, price: PriceTicks, (code, size): (i64, SizeLots)) {
@@ -169,6 +239,11 @@ impl LobsterHistory {
     }
 }
 
+fn unpaired() -> BatchProblem {
+    let what = "a book file has one line after each message; these have not as many";
+    DecodeError::new(what, 0).into()
+}
+
 /// True if a price is served before another on a side.
 fn is_better(side: Side, price: PriceTicks, other: PriceTicks) -> bool {
     match side {
@@ -178,7 +253,7 @@ fn is_better(side: Side, price: PriceTicks, other: PriceTicks) -> bool {
 }
 
 /// The row of an order that lost a part of its size and has this left.
-fn what_is_left(left: SizeLots, part: SizeLots) -> (i64, SizeLots) {
+pub(super) fn what_is_left(left: SizeLots, part: SizeLots) -> (i64, SizeLots) {
     match left {
         SizeLots::ZERO => (row::CANCELLED, part),
         left => (row::MODIFIED, left),

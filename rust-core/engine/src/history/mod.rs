@@ -4,6 +4,7 @@
 
 mod decoder;
 mod lobster;
+mod lobster_view;
 pub mod row;
 
 pub use decoder::{Counts, HistoryDecoder, Instrument};

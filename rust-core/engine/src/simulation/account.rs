@@ -35,6 +35,55 @@ pub enum Contract {
     },
 }
 
+impl Contract {
+    /// A linear contract, or spot whose fees are paid in quote: a tick of the price in atoms of quote, a lot in
+    /// atoms of base.
+    ///
+    /// # Errors
+    /// One of them is not positive, or their product is no whole atom.
+    pub fn linear(tick_atoms: i64, lot_atoms: i64) -> Result<Self, AccountError> {
+        check_grid(tick_atoms, lot_atoms)?;
+        let product = i128::from(tick_atoms) * i128::from(lot_atoms);
+        let atoms_per_tick_lot = quotient(product, i128::from(RATE_ONE), (tick_atoms, lot_atoms))?;
+        Ok(Self::Linear { atoms_per_tick_lot })
+    }
+
+    /// An inverse contract: a tick of the price and what a lot is worth, both in atoms of quote.
+    ///
+    /// # Errors
+    /// One of them is not positive, or a lot at a price of one tick is no whole atom of base.
+    pub fn inverse(tick_atoms: i64, lot_atoms: i64) -> Result<Self, AccountError> {
+        check_grid(tick_atoms, lot_atoms)?;
+        let product = i128::from(lot_atoms) * i128::from(RATE_ONE);
+        let atoms_at_one_tick = quotient(product, i128::from(tick_atoms), (tick_atoms, lot_atoms))?;
+        Ok(Self::Inverse { atoms_at_one_tick })
+    }
+}
+
+fn check_grid(tick_atoms: i64, lot_atoms: i64) -> Result<(), AccountError> {
+    for (what, value) in [("price_tick", tick_atoms), ("size_step", lot_atoms)] {
+        if value < 1 {
+            return Err(AccountError::Unit { what, value });
+        }
+    }
+    Ok(())
+}
+
+/// What a tick and a lot make, if it is whole.
+fn quotient(
+    over: i128,
+    under: i128,
+    (tick_atoms, lot_atoms): (i64, i64),
+) -> Result<i64, AccountError> {
+    if over % under != 0 {
+        return Err(AccountError::TooFine {
+            tick_atoms,
+            lot_atoms,
+        });
+    }
+    i64::try_from(over / under).map_err(|_| AccountError::Overflow("a tick of a lot"))
+}
+
 /// A trade of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Execution {
@@ -148,23 +197,8 @@ impl Account {
         lot_atoms: i64,
         (maker, taker): (i64, i64),
     ) -> Result<Self, AccountError> {
-        for (what, value) in [("price_tick", tick_atoms), ("size_step", lot_atoms)] {
-            if value < 1 {
-                return Err(AccountError::Unit { what, value });
-            }
-        }
-        let product = i128::from(tick_atoms) * i128::from(lot_atoms);
-        let one = i128::from(RATE_ONE);
-        if product % one != 0 {
-            return Err(AccountError::TooFine {
-                tick_atoms,
-                lot_atoms,
-            });
-        }
-        let atoms_per_tick_lot =
-            i64::try_from(product / one).map_err(|_| AccountError::Overflow("a tick of a lot"))?;
         let fees = FeeSchedule::flat(FeeRates { maker, taker }, FeeAsset::Settlement)?;
-        Self::new(Contract::Linear { atoms_per_tick_lot }, fees, 0)
+        Self::new(Contract::linear(tick_atoms, lot_atoms)?, fees, 0)
     }
 
     /// Lots held; below zero is short.

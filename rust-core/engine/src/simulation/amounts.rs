@@ -45,7 +45,7 @@ pub enum AccountError {
     Tiers(usize),
     /// A tick of a lot that is no whole atom.
     #[error(
-        "a tick of {tick_atoms} and a lot of {lot_atoms} atoms (10^-8) are less than an atom together; amounts would not be exact"
+        "a tick of {tick_atoms} and a lot of {lot_atoms} atoms (10^-8) make no whole atom together; amounts would not be exact"
     )]
     TooFine {
         /// A tick in atoms.

@@ -4,8 +4,11 @@
 //! was lost. **The newer side wins**: what it reaches of the other side is gone. Rows by order are kept as they
 //! are, since each order's end is told; an order event that does not fit (unknown, told twice) is ignored and
 //! counted.
+//!
+//! A book by level is of one level a side as long as its rows tell of no more ([`TouchBook`]), as those of quotes.
 
 use super::stream::{Event, EventKind};
+use super::touch_book::TouchBook;
 use crate::book::l2::L2Book;
 use crate::book::l3::{L3Book, L3Error};
 use crate::decode::Level;
@@ -14,6 +17,7 @@ use crate::units::{PriceTicks, Side, SizeLots};
 
 #[derive(Debug, Clone)]
 pub(super) enum Book {
+    Touch(TouchBook),
     Levels(L2Book),
     Orders(L3Book),
 }
@@ -23,13 +27,18 @@ impl Book {
         if is_by_order {
             Self::Orders(L3Book::new(window_ticks))
         } else {
-            Self::Levels(L2Book::new(window_ticks))
+            Self::Touch(TouchBook::new(window_ticks))
         }
     }
 
     #[inline]
     pub(super) fn best(&self, side: Side) -> Option<Level> {
+        // What most rows are of first, here and below.
+        if let Self::Levels(book) = self {
+            return book.best(side);
+        }
         match self {
+            Self::Touch(book) => book.best(side),
             Self::Levels(book) => book.best(side),
             Self::Orders(book) => book.best(side),
         }
@@ -37,7 +46,11 @@ impl Book {
 
     #[inline]
     pub(super) fn size_at(&self, side: Side, price: PriceTicks) -> SizeLots {
+        if let Self::Levels(book) = self {
+            return book.size_at(side, price);
+        }
         match self {
+            Self::Touch(book) => book.size_at(side, price),
             Self::Levels(book) => book.size_at(side, price),
             Self::Orders(book) => book.size_at(side, price),
         }
@@ -46,6 +59,7 @@ impl Book {
     /// Levels of a side from the best outwards.
     pub(super) fn levels(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
         match self {
+            Self::Touch(book) => Box::new(book.best(side).into_iter()),
             Self::Levels(book) => Box::new(book.levels(side)),
             Self::Orders(book) => Box::new(book.levels(side)),
         }
@@ -73,12 +87,42 @@ impl Book {
     pub(super) fn set_level(&mut self, event: &Event) {
         if let Self::Levels(book) = self {
             set(book, event);
+        } else {
+            self.deepen(event);
+        }
+    }
+
+    /// Sets a side's only level.
+    #[inline]
+    pub(super) fn set_only(&mut self, event: &Event) {
+        match self {
+            Self::Touch(book) => book.set_only(event),
+            Self::Levels(book) => set_only(book, event),
+            Self::Orders(_) => {}
+        }
+    }
+
+    /// Does what a row says that tells of more than one level.
+    #[cold]
+    fn deepen(&mut self, event: &Event) {
+        if let Self::Touch(book) = self {
+            let mut deep = book.deepened();
+            apply_level(&mut deep, event);
+            *self = Self::Levels(deep);
         }
     }
 
     /// Does what a row says; false says that it does not fit.
     pub(super) fn apply(&mut self, event: &Event) -> bool {
         match self {
+            Self::Touch(book) if event.kind == EventKind::OnlyLevel => {
+                book.set_only(event);
+                true
+            }
+            Self::Touch(_) => {
+                self.deepen(event);
+                true
+            }
             Self::Levels(book) => {
                 apply_level(book, event);
                 true
@@ -92,12 +136,7 @@ fn apply_level(book: &mut L2Book, event: &Event) {
     match event.kind {
         EventKind::Level => set(book, event),
         EventKind::Touch => set_touch(book, event),
-        EventKind::OnlyLevel => {
-            while let Some(best) = book.best(event.side) {
-                delete(book, event.side, best.price);
-            }
-            set(book, event);
-        }
+        EventKind::OnlyLevel => set_only(book, event),
         EventKind::Clear => clear(book, event),
         EventKind::Trade
         | EventKind::Add
@@ -105,6 +144,13 @@ fn apply_level(book: &mut L2Book, event: &Event) {
         | EventKind::Modify
         | EventKind::Fill => {}
     }
+}
+
+fn set_only(book: &mut L2Book, event: &Event) {
+    while let Some(best) = book.best(event.side) {
+        delete(book, event.side, best.price);
+    }
+    set(book, event);
 }
 
 #[inline]

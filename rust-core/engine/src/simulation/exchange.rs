@@ -1,7 +1,9 @@
 //! The venue: its book, our resting orders, and how they meet.
 
 use super::SimulationError;
+use super::activity::Impact;
 use super::book::{Book, is_better, reaches};
+use super::impact::SquareRootImpact;
 use super::latency::OrderLatency;
 use super::order::{OrderRequest, Refusal, Report, ReportKind, Request};
 use super::queue::{QueueModel, QueuePosition};
@@ -28,6 +30,8 @@ pub struct VenueRules {
     pub reject_probability: f64,
     /// Most of our orders that rest at once.
     pub max_resting_orders: usize,
+    /// What the size of an order that takes costs it; None is nothing.
+    pub impact: Option<SquareRootImpact>,
 }
 
 /// Reports on their way to the trader. They never overtake each other.
@@ -77,6 +81,7 @@ pub(super) struct Exchange {
     /// A lot in units of the asset, which the logarithmic queue models count in.
     lot: f64,
     taken: Taken,
+    impact: Option<Impact>,
     random: Random,
     /// Order events that did not fit the book.
     pub(super) misfits: u64,
@@ -87,6 +92,7 @@ impl Exchange {
         Self {
             book,
             resting: [RestingSide::new(Side::Buy), RestingSide::new(Side::Sell)],
+            impact: rules.impact.map(Impact::new),
             rules,
             lot,
             taken: Taken::default(),
@@ -139,6 +145,10 @@ impl Exchange {
     #[inline(never)]
     fn on_rare_event(&mut self, event: &Event, outbox: &mut Outbox) {
         match event.kind {
+            EventKind::OnlyLevel if self.resting[event.side as usize].is_empty() => {
+                self.book.set_only(event);
+                self.after_level(event, outbox);
+            }
             EventKind::Touch | EventKind::OnlyLevel => {
                 if event.size > 0 {
                     self.resting[event.side as usize].on_better_gone(event.price);
@@ -164,7 +174,17 @@ impl Exchange {
     fn on_trade(&mut self, event: &Event, outbox: &mut Outbox) {
         // By order, what traded is told by the order that was filled.
         if !matches!(self.book, Book::Orders(_)) {
+            self.measure(event);
             self.trade_against(event.side.opposite(), event, outbox);
+        }
+    }
+
+    #[inline]
+    fn measure(&mut self, event: &Event) {
+        if let Some(impact) = &mut self.impact {
+            let touch = self.book.best(Side::Buy).zip(self.book.best(Side::Sell));
+            let prices = touch.map(|(bid, ask)| (bid.price.0, ask.price.0));
+            impact.on_trade(event.exchange_ns, event.size, prices);
         }
     }
 
@@ -247,6 +267,7 @@ impl Exchange {
         lots_before: i64,
         outbox: &mut Outbox,
     ) {
+        self.measure(event);
         let (side, price) = (order.side, order.price);
         if self.rules.queue_model != QueueModel::Fifo {
             let price = price.0;
@@ -359,7 +380,10 @@ impl Exchange {
         let order = &arrival.order;
         let best = self.book.best(order.side.opposite());
         match best.filter(|best| arrival.reaches(best.price)) {
-            Some(best) => outbox.send(arrival.fill(best.price, order.size, SizeLots::ZERO)),
+            Some(best) => {
+                let price = arrival.worsened(best.price, self.impact_ticks(order.size));
+                outbox.send(arrival.fill(price, order.size, SizeLots::ZERO));
+            }
             None => self.rest_or_expire(arrival, order.size, outbox),
         }
     }
@@ -382,6 +406,7 @@ impl Exchange {
                 return outbox.send(arrival.end(ReportKind::Expired, order.size));
             }
         }
+        let impact_ticks = self.impact_ticks(order.size);
         let mut leaves = order.size;
         while !leaves.is_zero() {
             let Some(level) = self.available(other).filter(is_open) else {
@@ -390,7 +415,8 @@ impl Exchange {
             let lots = leaves.min(level.size);
             self.taken.take(&self.book, other, level.price, lots.0);
             leaves.0 -= lots.0;
-            outbox.send(arrival.fill(level.price, lots, leaves));
+            let price = arrival.worsened(level.price, impact_ticks);
+            outbox.send(arrival.fill(price, lots, leaves));
         }
         if leaves.is_zero() {
             return;
@@ -399,6 +425,10 @@ impl Exchange {
             return outbox.send(arrival.end(ReportKind::Expired, leaves));
         }
         self.rest_or_expire(arrival, leaves, outbox);
+    }
+
+    fn impact_ticks(&self, size: SizeLots) -> i64 {
+        self.impact.as_ref().map_or(0, |impact| impact.ticks(size))
     }
 
     fn rest_or_expire(&mut self, arrival: &Arrival, leaves: SizeLots, outbox: &mut Outbox) {
@@ -462,6 +492,15 @@ impl Arrival {
         limit.is_none_or(|limit| reaches(self.order.side, limit.0, price.0))
     }
 
+    /// A price so many ticks worse for the order, but within its limit.
+    fn worsened(&self, price: PriceTicks, ticks: i64) -> PriceTicks {
+        let limit = self.order.price.map(|limit| limit.0);
+        PriceTicks(match self.order.side {
+            Side::Buy => (price.0 + ticks).min(limit.unwrap_or(i64::MAX)),
+            Side::Sell => (price.0 - ticks).max(limit.unwrap_or(1)),
+        })
+    }
+
     fn fill(&self, price: PriceTicks, last: SizeLots, leaves: SizeLots) -> Report {
         Report {
             price,
@@ -480,6 +519,7 @@ impl Arrival {
             filled: SizeLots(self.order.size.0 - leaves.0),
             leaves,
             is_maker: false,
+            fee_atoms: 0,
             exchange_ns: self.at,
         }
     }
@@ -505,6 +545,7 @@ fn report_of(
         filled: SizeLots(order.size.0 - order.leaves.0),
         leaves: order.leaves,
         is_maker: true,
+        fee_atoms: 0,
         exchange_ns,
     }
 }
@@ -519,6 +560,7 @@ fn unknown_cancel(id: i64, exchange_ns: TimestampNs) -> Report {
         filled: SizeLots::ZERO,
         leaves: SizeLots::ZERO,
         is_maker: false,
+        fee_atoms: 0,
         exchange_ns,
     }
 }

@@ -1,4 +1,4 @@
-//! What our own size moves the price: the square-root law, an option that nothing applies by itself.
+//! What our own size moves the price: the square-root law, an option that nothing applies unless it is asked for.
 //!
 //! `cost = c · σ · (Q / V)^δ`: σ is the volatility and V the traded volume of one and the same period (a day, as a
 //! rule), Q our size. That δ is ½ is among the best supported facts of the field: Sato and Kanazawa find 0.489 in a

@@ -100,6 +100,7 @@ impl Local {
     fn take(&mut self, event: &Event) -> Result<(), SimulationError> {
         match event.kind {
             EventKind::Level => self.book.set_level(event),
+            EventKind::OnlyLevel => self.book.set_only(event),
             EventKind::Trade => return self.on_trade(event),
             // The venue's side counts what does not fit.
             _ => {
@@ -138,6 +139,7 @@ impl Local {
         report: &Report,
         now_ns: i64,
     ) -> Result<(), SimulationError> {
+        let mut report = *report;
         if report.kind == ReportKind::Fill {
             let Report {
                 side,
@@ -145,26 +147,24 @@ impl Local {
                 last,
                 is_maker,
                 ..
-            } = *report;
+            } = report;
             // By the trader's time: of two reports the venue's later one may come first.
-            self.account.fill(&Execution {
+            let charge = self.account.fill(&Execution {
                 at: TimestampNs(now_ns),
                 side,
                 price,
                 size: last,
                 is_maker,
             })?;
+            report.fee_atoms = charge.atoms;
             if self.fills.len() >= MAX_WAITING_FILLS {
                 return Err(SimulationError::FillsNotTaken);
             }
             let local_ns = TimestampNs(now_ns);
-            self.fills.push_back(OwnFill {
-                report: *report,
-                local_ns,
-            });
+            self.fills.push_back(OwnFill { report, local_ns });
         }
         if self.watch.is_report {
-            self.reports.push_back(*report);
+            self.reports.push_back(report);
             self.reasons |= reason::REPORT;
         }
         let Some(position) = self.position_of(report.id) else {

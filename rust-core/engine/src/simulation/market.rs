@@ -219,6 +219,7 @@ fn lost(id: i64, order: &OrderRequest, leaves: SizeLots, kind: ReportKind, now_n
         filled: SizeLots(order.size.0 - leaves.0),
         leaves,
         is_maker: false,
+        fee_atoms: 0,
         exchange_ns: TimestampNs(now_ns),
     }
 }

@@ -16,9 +16,12 @@
 //! - **Ends.** The run is over when the data is at its end and no message is on its way. A timer after that does
 //!   not wake.
 //!
-//! The recording does not react to us; [`impact`] says what our size would cost, and nothing applies it by itself.
+//! The recording does not react to us. With [`VenueRules::impact`] what takes pays what its size would have moved the
+//! price by ([`impact`]), on top of each level's price and never beyond its limit; what rests pays nothing. Each order
+//! counts by itself: the law is of all that belongs together, so many small orders pay too little.
 
 pub mod account;
+mod activity;
 mod amounts;
 mod book;
 mod exchange;
@@ -37,9 +40,11 @@ mod resting;
 mod run;
 mod stream;
 mod taken;
+mod touch_book;
 mod wake;
 
 pub use account::Account;
+pub use activity::LEAST_CHANGES;
 pub use amounts::{AccountError, MAX_RATE, RATE_ONE};
 pub use exchange::VenueRules;
 pub use latency::{LatencyRow, MAX_LATENCY_NS, OrderLatency};

@@ -136,6 +136,9 @@ pub struct Report {
     pub leaves: SizeLots,
     /// The order was resting when it was filled.
     pub is_maker: bool,
+    /// What a fill cost, in atoms of the asset of settlement; negative is a rebate. Zero at the venue: the
+    /// trader's account charges it when he hears of the fill.
+    pub fee_atoms: i128,
     /// When the venue did it.
     pub exchange_ns: TimestampNs,
 }

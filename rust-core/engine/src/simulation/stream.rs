@@ -104,27 +104,43 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes quotes, each as the only level of both sides.
+    /// Takes quotes, each as the only level of both sides. A bad one leaves the stream as it was.
     pub(super) fn push_quotes(
         &mut self,
         quotes: &[QuoteRow],
         feed_latency_ns: i64,
     ) -> Result<(), RowError> {
-        let before = self.rows;
+        self.forget_passed();
+        let kept = self.events.len();
+        self.events.reserve(2 * quotes.len());
+        let (mut exchange_ns, mut local_ns) = (self.last_exchange_ns, self.last_local_ns);
         for (index, quote) in quotes.iter().enumerate() {
-            let [at_ns, bid_ticks, ask_ticks, bid_lots, ask_lots] = *quote;
-            let local_ns = at_ns.saturating_add(feed_latency_ns);
-            let only = |side: i64, ticks, lots| {
-                [at_ns, local_ns, (side << SIDE_SHIFT) | 6, ticks, lots, 0]
-            };
-            let rows = [only(0, bid_ticks, bid_lots), only(1, ask_ticks, ask_lots)];
-            let pushed = self.push(&rows, false);
-            self.rows = before + index as u64 + 1;
-            if let Err(RowError { problem, .. }) = pushed {
-                let row = before + index as u64;
+            let seen_ns = quote[0].saturating_add(feed_latency_ns);
+            if !is_plain_quote(quote, seen_ns, exchange_ns, local_ns) {
+                let problem = problem_of(quote, seen_ns, exchange_ns, local_ns);
+                self.events.truncate(kept);
+                let row = self.rows + index as u64;
                 return Err(RowError { row, problem });
             }
+            let [at_ns, bid_ticks, ask_ticks, bid_lots, ask_lots] = *quote;
+            (exchange_ns, local_ns) = (at_ns, seen_ns);
+            let only = |side, price, size| Event {
+                exchange_ns,
+                local_ns,
+                price,
+                size,
+                order_id: 0,
+                kind: EventKind::OnlyLevel,
+                side,
+            };
+            let both = [
+                only(Side::Buy, bid_ticks, bid_lots),
+                only(Side::Sell, ask_ticks, ask_lots),
+            ];
+            self.events.extend_from_slice(&both);
         }
+        self.rows += quotes.len() as u64;
+        (self.last_exchange_ns, self.last_local_ns) = (exchange_ns, local_ns);
         Ok(())
     }
 
@@ -213,6 +229,38 @@ fn plain(row: &Row, last_exchange_ns: i64, last_local_ns: i64, is_by_order: bool
         },
         side: if is_ask { Side::Sell } else { Side::Buy },
     })
+}
+
+/// A quote that is in order, by one branch.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "one branch")]
+fn is_plain_quote(
+    quote: &QuoteRow,
+    seen_ns: i64,
+    last_exchange_ns: i64,
+    last_local_ns: i64,
+) -> bool {
+    let [at_ns, bid_ticks, ask_ticks, bid_lots, ask_lots] = *quote;
+    let is_level = |price: i64, lots: i64| {
+        (lots >= 0) & (price >= i64::from(lots > 0)) & (price.max(lots) <= MAX_COUNT)
+    };
+    (at_ns >= last_exchange_ns)
+        & (seen_ns >= last_local_ns)
+        & (at_ns.max(seen_ns) <= MAX_TIME_NS)
+        & is_level(bid_ticks, bid_lots)
+        & is_level(ask_ticks, ask_lots)
+}
+
+/// What is wrong with a quote that is not plain.
+#[cold]
+fn problem_of(quote: &QuoteRow, seen_ns: i64, exchange_ns: i64, local_ns: i64) -> RowProblem {
+    let [at_ns, bid_ticks, ask_ticks, bid_lots, ask_lots] = *quote;
+    let only = |side: i64, ticks, lots| [at_ns, seen_ns, (side << SIDE_SHIFT) | 6, ticks, lots, 0];
+    let rows = [only(0, bid_ticks, bid_lots), only(1, ask_ticks, ask_lots)];
+    let mut problems = rows
+        .iter()
+        .filter_map(|row| checked(row, exchange_ns, local_ns, false).err());
+    problems.next().unwrap_or(RowProblem::Range)
 }
 
 /// A row as an event; None for padding.

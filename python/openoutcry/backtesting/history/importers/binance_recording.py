@@ -136,10 +136,10 @@ def _instrument(recording: Recording, options: ImportOptions) -> tuple[Instrumen
         detail = f"the grid is that of the recorded numbers: tick {tick}, step {step}"
         notes.append(note("note", "grid", 1, detail, "give --tick and --step if the venue's was another"))
     if recording.product == "coinm":
-        detail = (
-            "the contract is settled in its base asset, which no account here does: profits would be wrong"
+        detail = "the contract is settled in its base asset: cash and profit are in that"
+        notes.append(
+            note("note", "inverse", 1, detail, "set backtest.inverse_lot if its lot has another value")
         )
-        notes.append(note("warning", "inverse", 1, detail, "use it to look at the market only"))
     return make_instrument(venue, recording.symbol, price_tick=tick, size_step=step), notes
 
 
