@@ -193,6 +193,22 @@ def test_a_file_that_is_not_there_is_missing_data(oo, tmp_path):
     assert oo("backtest", "sma_cross", "--data", tmp_path / "x.parquet", "--json").code == 4
 
 
+def test_a_symbol_chooses_in_a_folder_and_is_repeated(oo, candles, tmp_path):
+    other = tmp_path / "ETHUSDT-5m.csv"
+    lines = [f"{FIRST_MS + row * INTERVAL_MS},20.0,20.5,19.5,20.0,900" for row in range(200)]
+    other.write_text("\n".join(["time,open,high,low,close,volume", *lines]))
+    folder = candles.parent
+    answer = oo("backtest", "buy_and_hold", "--data", folder, "--json")
+    assert "the symbol is not known; give --symbol" in answer.error["message"]  # of the file of funding
+    (folder / "funding.parquet").unlink()
+    answer = oo("backtest", "buy_and_hold", "--data", folder, "--json")
+    assert "choose with --symbol" in answer.error["message"]
+    chosen = oo("backtest", "buy_and_hold", "--data", folder, "--symbol", "ETH/USDT", "--json").result
+    assert (chosen["symbols"], chosen["datasets"][0]["rows"]) == (["ETH/USDT"], 200)
+    with_file = oo("backtest", "buy_and_hold", "--data", candles, "--symbol", "ETHUSDT", "--json")
+    assert "says that it is of BTCUSDT" in with_file.error["message"]
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     """Five minutes of a seeded market in the venue's wire format."""

@@ -1,11 +1,13 @@
 """History by any name: a file, a folder, or a dataset of the catalogue."""
 
+import difflib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from openoutcry.backtesting.history import candle_files, tables
@@ -39,6 +41,7 @@ from openoutcry.backtesting.result import DatasetRecord, Integers
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.exchanges.recording import FOLDER_PATTERNS, is_recording
+from openoutcry.plugins.registry import did_you_mean
 
 TABLE_PATTERNS: Final = ("*.parquet", "*.csv", "*.csv.gz", "*.csv.zst", "*.zip", "*.json")
 
@@ -95,25 +98,15 @@ def load_any(
     """
     if is_reference(str(place)):
         return _stored(HistoryRepository(catalogue_dir(catalogue)), str(place))
-    datasets = load_all(Path(place), options=options)
-    if len(datasets) > 1:
-        names = ", ".join(f"{each.instrument.venue_symbol} ({each.record.name})" for each in datasets)
-        raise InvalidInputError(
-            f"{place} holds {len(datasets)} datasets: {names}; give one file, or --symbol"
-        )
-    return datasets[0]
-
-
-def load_all(place: Path, *, options: ImportOptions | None = None) -> list[Dataset]:
-    """Every dataset in a file or folder. Raises as `load_any`."""
-    loaded: list[Dataset] = []
-    for source in find_sources(place, options or ImportOptions()):
-        if source.kind == "funding":
-            continue
-        loaded.append(dataset_of(source))
-    if not loaded:
+    found = [each for each in find_sources(Path(place), options or ImportOptions()) if each.kind != "funding"]
+    if not found:
         raise MissingDataError(f"{place} holds no candles and no market events; give another path")
-    return loaded
+    if len(found) > 1:
+        names = ", ".join(f"{each.instrument.symbol} ({each.name})" for each in found)
+        raise InvalidInputError(
+            f"{place} holds {len(found)} datasets: {names}; give one of the files, or choose with --symbol"
+        )
+    return dataset_of(found[0])
 
 
 def dataset_of(source: Source) -> Dataset:
@@ -137,6 +130,8 @@ def dataset_of(source: Source) -> Dataset:
 def find_sources(place: Path, options: ImportOptions) -> list[Source]:
     """What a file, or a folder and the folders below it, holds; formats are told by content and name.
 
+    `options.symbol` names the symbol of a single file, and chooses one in a folder.
+
     Raises:
         MissingDataError: there is nothing.
         InvalidInputError: a file is damaged, or of no format that is known.
@@ -144,19 +139,44 @@ def find_sources(place: Path, options: ImportOptions) -> list[Source]:
     if place.is_file():
         return _file_sources(place, options)
     if not place.is_dir():
-        raise MissingDataError(f"there is no {place}; give a file, a folder or venue:symbol:kind")
-    if coinbase_csv.is_coinbase(place):
-        return coinbase_csv.open_coinbase(place, options)
-    found: list[Source] = []
-    if any(next(place.rglob(pattern), None) for pattern in FOLDER_PATTERNS):
-        found += binance_recording.open_recordings(place, options)
-    for file in sorted({file for pattern in TABLE_PATTERNS for file in place.rglob(pattern)}):
-        found += _file_sources(file, options)
+        raise MissingDataError(f"there is no {place}; {_beside(place)}")
+    found = _folder_sources(place, options)
     if not found:
         raise MissingDataError(
             f"{place} holds no history (looked for {', '.join((*FOLDER_PATTERNS, *TABLE_PATTERNS))})"
         )
+    return _chosen(found, options.symbol) if options.symbol else found
+
+
+def _folder_sources(place: Path, options: ImportOptions) -> list[Source]:
+    """All that a folder holds; a symbol that was given names only what does not say its own."""
+    unsaid = msgspec.structs.replace(options, symbol="", unsaid_symbol=options.symbol)
+    if coinbase_csv.is_coinbase(place):
+        return coinbase_csv.open_coinbase(place, unsaid)
+    found: list[Source] = []
+    if any(next(place.rglob(pattern), None) for pattern in FOLDER_PATTERNS):
+        found += binance_recording.open_recordings(place, unsaid)
+    for file in sorted({file for pattern in TABLE_PATTERNS for file in place.rglob(pattern)}):
+        found += _file_sources(file, unsaid)
     return found
+
+
+def _beside(place: Path) -> str:
+    """What to give instead of a path that is not there."""
+    names = [each.name for each in place.parent.iterdir()] if place.parent.is_dir() else []
+    near = difflib.get_close_matches(place.name, names, n=1)
+    guess = f"did you mean {place.parent / near[0]}? " if near else ""
+    return f"{guess}give a file, a folder or venue:symbol:kind"
+
+
+def _chosen(found: list[Source], symbol: str) -> list[Source]:
+    """Those of one symbol, as the venue or we write it. MissingDataError if there is none."""
+    chosen = [each for each in found if symbol in {each.instrument.venue_symbol, each.instrument.symbol}]
+    if not chosen:
+        raise MissingDataError(
+            f"there is no {symbol}; {did_you_mean(symbol, {each.instrument.symbol for each in found})}"
+        )
+    return chosen
 
 
 def _file_sources(file: Path, options: ImportOptions) -> list[Source]:
@@ -213,14 +233,18 @@ class _CandleSource(Source):
 
 def _candles(file: Path, options: ImportOptions) -> Source:
     series, record = candle_files.read_candles(
-        file, symbol=options.symbol, venue=options.venue, interval=options.interval
+        file,
+        symbol=options.symbol,
+        unsaid_symbol=options.unsaid_symbol,
+        venue=options.venue,
+        interval=options.interval,
     )
     return _CandleSource.of(file, series, record)
 
 
 def _funding(file: Path, options: ImportOptions, facts: dict[str, str]) -> Source:
     named = candle_files.facts_of_name(file)
-    symbol = options.symbol or facts.get("symbol") or named["symbol"]
+    symbol = options.symbol or facts.get("symbol") or named["symbol"] or options.unsaid_symbol
     venue = options.venue or facts.get("venue") or named["venue"] or "unknown"
     if not symbol:
         raise InvalidInputError(f"{file}: the symbol is not known; give --symbol, as BTCUSDT or BTC/USDT")
