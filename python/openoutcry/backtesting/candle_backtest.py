@@ -9,7 +9,7 @@ import numpy as np
 from openoutcry.assembly import factory
 from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
-from openoutcry.backtesting.candle_markets import CandleMarket, in_order
+from openoutcry.backtesting.candle_markets import CandleMarket, in_order, in_step
 from openoutcry.backtesting.candle_venue import CandleVenue
 from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.history.candles import CandleSeries
@@ -95,13 +95,15 @@ class CandleBacktest:
         self._all = tuple(market.series for market in markets)
         self._series = self._all[0]
         self._symbol, *others = (market.symbol for market in markets)
-        self.columns = frozen_columns(self._series)
+        shown = {market.symbol: frozen_columns(market.series) for market in in_step(markets)}
+        self.columns = shown[self._symbol]
+        windows = [HistoryWindow(symbol=symbol, history=columns) for symbol, columns in shown.items()]
         self.chronicle = Chronicle()
         self.desk = StrategyDesk(
             symbol=self._symbol,
             strategy=strategy,
             settings=settings.strategy.intents,
-            window=None if others else HistoryWindow(symbol=self._symbol, history=self.columns),
+            windows=windows,
             others=others,
         )
         rules, costs = {market.symbol: market.series.instrument for market in markets}, settings.backtest

@@ -63,14 +63,15 @@ class StrategyDesk:
         strategy: Strategy,
         settings: DeskSettings | None = None,
         max_clock_lead_ns: int = MAX_CLOCK_LEAD_NS,
-        window: CandleWindow | HistoryWindow | None = None,
+        windows: Sequence[HistoryWindow] = (),
         others: Sequence[str] = (),
         features: FeatureSource | None = None,
     ) -> None:
         """Set up for one symbol and the `others` that the strategy looks at.
 
-        `window` is given where the whole history of `symbol` is in memory already; `features` answers for a
-        strategy that needs them.
+        `windows` are given where the whole history is in memory already: one for each symbol, of several
+        symbols with those candles alone that all of them have. `features` answers for a strategy that needs
+        them.
 
         Raises:
             InvalidInputError: the desk cannot show the strategy what it needs, or not carry out what it says.
@@ -82,16 +83,13 @@ class StrategyDesk:
         self._features = features
         self._symbol = symbol
         check_desk_serves(strategy, (symbol, *others), has_features=features is not None)
-        made = [
+        made: Sequence[CandleWindow | HistoryWindow] = windows or [
             CandleWindow(symbol=each, capacity=self.warmup, max_clock_lead_ns=max_clock_lead_ns)
             for each in (symbol, *others)
         ]
-        self._window = window if window is not None else made[0]
+        self._window = made[0]
         band, long_only = self._settings.no_trade_band, self._settings.long_only
-        self._legs = {
-            each.symbol: Leg(each, no_trade_band=band, long_only=long_only)
-            for each in (self._window, *made[1:])
-        }
+        self._legs = {each.symbol: Leg(each, no_trade_band=band, long_only=long_only) for each in made}
         self._leg = self._legs[symbol]
         self._join = CandleJoin()
         self._symbols = SymbolJoin(tuple(self._legs), capacity=self.warmup) if others else None

@@ -79,25 +79,6 @@ impl Local {
 
     #[inline]
     pub(super) fn on_event(&mut self, event: &Event) -> Result<(), SimulationError> {
-        if self.features.is_some() {
-            return self.on_event_with_features(event);
-        }
-        self.take(event)
-    }
-
-    #[cold]
-    fn on_event_with_features(&mut self, event: &Event) -> Result<(), SimulationError> {
-        let features = self.features.as_mut();
-        let left = features.and_then(|features| features.before(event, &self.book));
-        self.take(event)?;
-        if let Some(features) = &mut self.features {
-            features.after(event, left, &self.book);
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn take(&mut self, event: &Event) -> Result<(), SimulationError> {
         match event.kind {
             EventKind::Level => self.book.set_level(event),
             EventKind::OnlyLevel => self.book.set_only(event),
@@ -106,6 +87,23 @@ impl Local {
             _ => {
                 let _ = self.book.apply(event);
             }
+        }
+        Ok(())
+    }
+
+    /// As [`Self::on_event`], for a trader who looks at features.
+    #[inline(never)]
+    pub(super) fn on_event_with_features(&mut self, event: &Event) -> Result<(), SimulationError> {
+        let features = self.features.as_mut();
+        let left = features.and_then(|features| features.before(event, &self.book));
+        match event.kind {
+            EventKind::Trade => self.on_trade(event)?,
+            _ => {
+                let _ = self.book.apply(event);
+            }
+        }
+        if let Some(features) = &mut self.features {
+            features.after(event, left, &self.book);
         }
         Ok(())
     }

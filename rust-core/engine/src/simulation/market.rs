@@ -122,6 +122,9 @@ impl Market {
         loop {
             let report_ns = self.outbox.next_ns();
             let data_until_ns = until_ns.min(report_ns);
+            if self.local.features.is_some() {
+                self.show_with_features(data_until_ns)?;
+            }
             while let Some(event) = self.stream.take_for_local(data_until_ns) {
                 self.local.on_event(event)?;
             }
@@ -133,6 +136,16 @@ impl Market {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Shows the trader the rows up to a moment. It stands apart so that nobody pays for it who asks for no
+    /// features.
+    #[cold]
+    fn show_with_features(&mut self, until_ns: i64) -> Result<(), SimulationError> {
+        while let Some(event) = self.stream.take_for_local(until_ns) {
+            self.local.on_event_with_features(event)?;
+        }
+        Ok(())
     }
 
     /// Brings the trader as far as no report of what the venue has yet to do can reach him.
