@@ -79,35 +79,37 @@ impl Local {
 
     #[inline]
     pub(super) fn on_event(&mut self, event: &Event) -> Result<(), SimulationError> {
-        if self.features.is_some() {
-            return self.on_event_with_features(event);
-        }
-        self.take(event)
-    }
-
-    #[cold]
-    fn on_event_with_features(&mut self, event: &Event) -> Result<(), SimulationError> {
-        let features = self.features.as_mut();
-        let left = features.and_then(|features| features.before(event, &self.book));
-        self.take(event)?;
-        if let Some(features) = &mut self.features {
-            features.after(event, left, &self.book);
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn take(&mut self, event: &Event) -> Result<(), SimulationError> {
+        // The book's change stands here once, so that it is inlined where nobody asks for features.
+        let left = match &self.features {
+            None => None,
+            Some(_) => self.before_features(event),
+        };
         match event.kind {
             EventKind::Level => self.book.set_level(event),
             EventKind::OnlyLevel => self.book.set_only(event),
-            EventKind::Trade => return self.on_trade(event),
+            EventKind::Trade => self.on_trade(event)?,
             // The venue's side counts what does not fit.
             _ => {
                 let _ = self.book.apply(event);
             }
         }
+        if self.features.is_some() {
+            self.after_features(event, left);
+        }
         Ok(())
+    }
+
+    #[cold]
+    fn before_features(&mut self, event: &Event) -> Option<PriceTicks> {
+        let features = self.features.as_mut();
+        features.and_then(|features| features.before(event, &self.book))
+    }
+
+    #[cold]
+    fn after_features(&mut self, event: &Event, left: Option<PriceTicks>) {
+        if let Some(features) = &mut self.features {
+            features.after(event, left, &self.book);
+        }
     }
 
     fn on_trade(&mut self, event: &Event) -> Result<(), SimulationError> {
