@@ -17,7 +17,10 @@ from openoutcry.backtesting.synthetic_candles import synthetic_candles
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.models.classifier import Classifier, opinion_from_scores
 from openoutcry.models.shipped import classifier_registry
+from openoutcry.strategies.buy_and_hold import BuyAndHold
+from openoutcry.strategies.pairs import Pairs
 from openoutcry.strategies.shipped import strategy_registry
+from openoutcry.strategies.sma_cross import SmaCross
 from openoutcry.strategies.strategy import Candles, Market, Needs, Quotes, Strategy, Touch
 
 HISTORY = synthetic_candles(400, seed=3)
@@ -291,3 +294,13 @@ def test_quotes_are_compared_too():
             return Quotes(touch.bid_ticks - ahead, touch.ask_ticks, touch.bid_lots, touch.ask_lots)
 
     assert "lookahead" in found(Quoter())
+
+
+@pytest.mark.parametrize("subject", [SmaCross(), Pairs(), BuyAndHold()], ids=lambda each: each.name)
+def test_questions_are_counted_up_to_the_most_and_change_nothing(subject):
+    told = []
+    report = check_strategy(subject, progress=lambda done, most: told.append((done, most)))
+    assert msgspec.json.encode(report) == msgspec.json.encode(check_strategy(subject))
+    (most,) = {each for _, each in told}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert 0.8 * most < told[-1][0] <= most

@@ -39,9 +39,7 @@ def test_warnings_of_the_data_are_shown_as_text():
 def test_the_json_has_the_exact_amounts_and_every_reason():
     judgement = judgement_of(backtested()[0])
     result = judgement.result
-    told = msgspec.json.decode(
-        msgspec.json.encode(as_json(result, judgement.performance, judgement.verdict, judgement.bands))
-    )
+    told = msgspec.json.decode(msgspec.json.encode(as_json(judgement)))
     assert told["net"] == atoms_to_text(result.net_atoms)
     assert told["fees"] == atoms_to_text(result.fees_atoms)
     assert told["fills"] == len(result.fills)

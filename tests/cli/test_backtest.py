@@ -145,6 +145,18 @@ def test_an_edited_strategy_is_another_run(oo, candles, monkeypatch):
     assert oo("backtest", "sma_cross", "--data", candles, "--json").result["source_sha256"] == ""
 
 
+def test_tries_are_counted_and_the_verdict_says_so(oo, candles):
+    line = ("backtest", "sma_cross", "--data", candles)
+    counts = [
+        oo(*line, "--param", f"fast={fast}", "--json").result["trials"]["count"] for fast in (5, 6, 7, 7)
+    ]
+    assert counts == [1, 2, 3, 3]
+    last = oo(*line, "--param", "fast=8", "--json").result
+    assert 0.0 <= last["trials"]["deflated"] <= 1.0
+    assert "after 4 trials" in oo("report", last["run_id"]).out
+    assert oo("backtest", "breakout", "--data", candles, "--json").result["trials"]["count"] == 1
+
+
 def test_settings_of_a_file_hold_and_the_line_goes_above_them(oo, candles, tmp_path):
     config = tmp_path / "settings.toml"
     config.write_text('mode = "paper"\n[risk]\nmax_weight = 0.2\n[backtest]\ntaker_fee_ppm = 10\n')
@@ -179,6 +191,22 @@ def test_mistakes_are_told_with_their_remedy(oo, candles, arguments, code, text)
 
 def test_a_file_that_is_not_there_is_missing_data(oo, tmp_path):
     assert oo("backtest", "sma_cross", "--data", tmp_path / "x.parquet", "--json").code == 4
+
+
+def test_a_symbol_chooses_in_a_folder_and_is_repeated(oo, candles, tmp_path):
+    other = tmp_path / "ETHUSDT-5m.csv"
+    lines = [f"{FIRST_MS + row * INTERVAL_MS},20.0,20.5,19.5,20.0,900" for row in range(200)]
+    other.write_text("\n".join(["time,open,high,low,close,volume", *lines]))
+    folder = candles.parent
+    answer = oo("backtest", "buy_and_hold", "--data", folder, "--json")
+    assert "the symbol is not known; give --symbol" in answer.error["message"]  # of the file of funding
+    (folder / "funding.parquet").unlink()
+    answer = oo("backtest", "buy_and_hold", "--data", folder, "--json")
+    assert "choose with --symbol" in answer.error["message"]
+    chosen = oo("backtest", "buy_and_hold", "--data", folder, "--symbol", "ETH/USDT", "--json").result
+    assert (chosen["symbols"], chosen["datasets"][0]["rows"]) == (["ETH/USDT"], 200)
+    with_file = oo("backtest", "buy_and_hold", "--data", candles, "--symbol", "ETHUSDT", "--json")
+    assert "says that it is of BTCUSDT" in with_file.error["message"]
 
 
 @pytest.fixture(scope="module")

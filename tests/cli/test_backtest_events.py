@@ -150,3 +150,13 @@ def test_orders_by_id_are_traded_in_their_exact_queues(oo):
     findings = {each["kind"] for each in answer.result["datasets"][0]["findings"]}
     assert "anonymous_orders" in findings
     assert "unseen_cancels" not in findings  # the book file lies beside it
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["spot_btcusdt_20240808.raw.zst", "usdm_btcusdt_20240808.raw.zst"])
+def test_features_of_recorded_books_are_traded_on(oo, recordings, name):
+    """Frames of spot go through the live feed itself, those of contracts through the simulator."""
+    answer = oo("backtest", "order_flow_imbalance", "--data", recordings / name, "--json")
+    assert answer.code == 0, answer.error
+    assert answer.result["counts"]["intents"] > 3
+    assert answer.result["counts"]["fills"] > 3

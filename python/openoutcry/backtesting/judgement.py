@@ -1,6 +1,6 @@
 """A backtest with all that is said about it: figures, round trips, bands and the verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.statistics.bootstrap import FEWEST_RETURNS, Bands, bands_of
@@ -12,13 +12,17 @@ from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What the report and the terminal show. `bands` is None where the time is too short for a bootstrap."""
+    """What the report and the terminal show. `bands` is None where the time is too short for a bootstrap.
+
+    `trials` is what is known of other tries.
+    """
 
     result: BacktestResult
     trips: tuple[RoundTrip, ...]
     performance: Performance
     verdict: Verdict
     bands: Bands | None
+    trials: Trials = field(default_factory=Trials)
 
 
 def judgement_of(result: BacktestResult, trials: Trials | None = None) -> Judgement:
@@ -35,4 +39,5 @@ def judgement_of(result: BacktestResult, trials: Trials | None = None) -> Judgem
         if len(returns) >= FEWEST_RETURNS
         else None
     )
-    return Judgement(result, trips, performance, judge(result, performance, trials), bands)
+    trials = trials or Trials()
+    return Judgement(result, trips, performance, judge(result, performance, trials), bands, trials)

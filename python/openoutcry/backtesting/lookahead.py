@@ -18,6 +18,8 @@ from openoutcry.backtesting.questioning import (
     TOLERANCE,
     Answer,
     ClassifierSubject,
+    Counted,
+    Progress,
     StrategySubject,
     Subject,
     failed,
@@ -35,6 +37,8 @@ FIRST_ROWS: Final = 50  # are all asked about
 SPREAD_ROWS: Final = 250  # of the others, evenly spread
 CUTS: Final = 100  # at which the future is taken away from `exposures`
 STARTS: Final = 10  # at which the past is
+ROUNDS: Final = 4  # of questions about single moments
+WHOLES: Final = CUTS + FIRST_ROWS + STARTS + 3  # questions about all candles at once, at the most
 MAX_ROWS: Final = 20_000  # of a history; more would only take longer
 SYNTHETIC_ROWS: Final = 2_000  # beyond the warm-up
 MOVED_NS: Final = -(28 * 365 + 7) * 86_400 * NS_PER_S  # the calendar repeats after 28 years, within a century
@@ -84,24 +88,36 @@ class LookaheadReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_strategy(
-    strategy: Strategy, candles: CandleColumns | None = None, *, seed: int = 0
+    strategy: Strategy,
+    candles: CandleColumns | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> LookaheadReport:
     """Check a strategy on candles, or on synthetic ones of a seed; what else it needs is made of the seed.
+
+    `progress` is called with the questions asked and the most that there are.
 
     Raises:
         InvalidInputError: there are too few candles for its warm-up.
     """
-    return _check(StrategySubject(strategy, seed), candles, seed)
+    return _check(StrategySubject(strategy, seed), candles, seed, progress)
 
 
 def check_classifier(
-    classifier: Classifier, candles: CandleColumns | None = None, *, seed: int = 0
+    classifier: Classifier,
+    candles: CandleColumns | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> LookaheadReport:
     """Check a classifier, as `check_strategy` does a strategy."""
-    return _check(ClassifierSubject(classifier), candles, seed)
+    return _check(ClassifierSubject(classifier), candles, seed, progress)
 
 
-def _check(subject: Subject, candles: CandleColumns | None, seed: int) -> LookaheadReport:
+def _check(
+    subject: Subject, candles: CandleColumns | None, seed: int, progress: Progress | None
+) -> LookaheadReport:
     if candles is None:
         candles = synthetic_candles(subject.warmup + SYNTHETIC_ROWS, seed)
     if len(candles) < subject.warmup + 2:
@@ -111,6 +127,9 @@ def _check(subject: Subject, candles: CandleColumns | None, seed: int) -> Lookah
         )
     candles = candles.part(0, min(len(candles), max(MAX_ROWS, 2 * subject.warmup)))
     rows = _rows_asked(subject.warmup, len(candles))
+    ends = list(_parameter_ends(subject))
+    if progress is not None:
+        subject = Counted(subject, ROUNDS * len(rows) + WHOLES + len(ends), progress)
     with outside_access() as reached:
         answers = [subject.ask(_shown(subject, candles, row), row) for row in rows]
         shares = subject.exposures(candles)
@@ -118,7 +137,6 @@ def _check(subject: Subject, candles: CandleColumns | None, seed: int) -> Lookah
     biases += _biased_answers(subject, candles, rows, answers, seed)
     if shares is not None and not any(bias.kind == "failure" for bias in biases):
         biases += _biased_exposures(subject, candles, shares, dict(zip(rows, answers, strict=True)))
-    ends = list(_parameter_ends(subject))
     for name, value in ends:
         biases += _failing_end(subject, name, value, seed)
     return LookaheadReport(

@@ -1,7 +1,7 @@
 """Asks a strategy or a classifier about a moment, and writes its answer down so that it can be compared."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -42,6 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
         return " ".join((self.words, *(f"{number:g}" for number in self.numbers)))
 
 
+Progress = Callable[[int, int], None]
 NOTHING: Final = Answer("no opinion")
 
 
@@ -77,6 +78,44 @@ class Subject(ABC):
 
     @abstractmethod
     def _say(self, candles: CandleColumns, row: int) -> object: ...
+
+
+class Counted(Subject):
+    """Another subject, of which every question is counted."""
+
+    def __init__(self, subject: Subject, most: int, progress: Progress) -> None:
+        """`progress` is called with the questions asked and the most that there are."""
+        super().__init__(subject.asked)
+        self.kind = subject.kind
+        self._subject = subject
+        self._most = most
+        self._progress = progress
+        self._questions = 0
+
+    def ask(self, candles: CandleColumns, row: int) -> Answer:
+        """As the other's."""
+        self._count()
+        return self._subject.ask(candles, row)
+
+    def exposures(self, candles: CandleColumns) -> Shares | Answer | None:
+        """As the other's."""
+        self._count()
+        return self._subject.exposures(candles)
+
+    def having(self, name: str, value: Any) -> Subject:
+        """As the other's; what that one is asked is a question."""
+        self._count()
+        return self._subject.having(name, value)
+
+    def _count(self) -> None:
+        self._questions += 1
+        self._progress(min(self._questions, self._most), self._most)
+
+    def _of(self, asked: Any) -> Subject:
+        return self._subject._of(asked)  # noqa: SLF001  of the same family
+
+    def _say(self, candles: CandleColumns, row: int) -> object:
+        return self._subject._say(candles, row)  # noqa: SLF001  as above
 
 
 class ClassifierSubject(Subject):

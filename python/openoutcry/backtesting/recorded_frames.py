@@ -144,9 +144,7 @@ def _chosen(path: Path, symbol: str) -> tuple[Recording, Instrument]:
     if len(spot) == 1:
         return spot[0], known[spot[0].symbol]
     for each in spot:
-        if known[each.symbol].symbol == symbol:
+        if symbol in {each.symbol, known[each.symbol].symbol}:
             return each, known[each.symbol]
     held = ", ".join(known[each.symbol].symbol for each in spot)
-    raise InvalidInputError(
-        f"{path} holds recordings of {held}, none of {symbol}; name one in `symbols` of --config"
-    )
+    raise InvalidInputError(f"{path} holds recordings of {held}, none of {symbol}; choose one with --symbol")

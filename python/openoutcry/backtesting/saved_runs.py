@@ -13,6 +13,7 @@ from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.result_files import RESULT_FILE, read_result
 from openoutcry.backtesting.run_store import RunStore, row_of
 from openoutcry.backtesting.traded import Traded, traded_in_backtest, traded_in_run
+from openoutcry.backtesting.trial_count import trials_with
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 
 BACKTEST_PREFIX: Final = "b-"
@@ -36,15 +37,31 @@ def find_backtest(reference: str | None, state_dir: Path | None) -> tuple[Path, 
         return store.folder / run_id, store.load(run_id)
 
 
+def judged_again(result: BacktestResult, state_dir: Path | None) -> Judgement:
+    """Judge a backtest by what was tried up to now, as far as the store knows of it.
+
+    The result of a search was chosen without the data that it is judged by, and is not deflated again.
+
+    Raises:
+        JournalError: the store cannot be read.
+    """
+    row = row_of(result)
+    with RunStore(paths.state_dir(state_dir)) as store:
+        is_run = any(each.run_id == row.run_id for each in store.trials_of(row.strategy, row.dataset_sha256))
+        return judgement_of(result, trials_with(store, row) if is_run else None)
+
+
 def keep(result: BacktestResult, state_dir: Path | None) -> tuple[Judgement, Path]:
-    """Judge a backtest, put it into the store under its id, and write its report beside it.
+    """Judge a backtest by what was tried before, put it into the store under its id, and write its report.
 
     Raises:
         InvalidInputError: it has no curve, or the report cannot be written.
         JournalError: the store cannot be written.
     """
+    row = row_of(result)
     with RunStore(paths.state_dir(state_dir)) as store:
-        judgement = judgement_of(dataclasses.replace(result, run_id=row_of(result).run_id))
+        named = dataclasses.replace(result, run_id=row.run_id)
+        judgement = judgement_of(named, trials_with(store, row))
         folder = store.save(result, verdict=judgement.verdict.line)
     return judgement, write_report_of(folder, judgement)
 

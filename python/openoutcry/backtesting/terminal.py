@@ -72,7 +72,7 @@ def warnings_of(result: BacktestResult) -> Iterator[str]:
 
 
 def _figures(judgement: Judgement) -> Table:
-    figures, bands = judgement.performance, judgement.bands
+    figures, bands, trials = judgement.performance, judgement.bands, judgement.trials
     quote = judgement.result.instruments[judgement.result.symbol].settlement
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
@@ -89,6 +89,8 @@ def _figures(judgement: Judgement) -> Table:
         ("net profit", f"{amount(figures.net_atoms, signed=True)} {quote}", "", ""),
         ("Sharpe", ratio(figures.sharpe), ratio(figures.benchmark_sharpe), f"{sharpe} {certainty}".strip()),
         ("deepest fall", percent(-figures.drawdown.share), percent(-figures.benchmark_drawdown), ""),
+        *((("Deflated Sharpe", ratio(trials.deflated), "", f"after {trials.count:,} trials"),)
+          if trials.deflated is not None else ()),
         ("trades", f"{figures.trades:,}", "", f"{percent(figures.win_rate, 0)} won"),
         ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
         ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),

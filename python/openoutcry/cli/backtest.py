@@ -18,6 +18,7 @@ GC_ALLOCATIONS: Final = 100_000  # between two looks of the garbage collector
     help="Candles, market events or a recording of frames: a file, a folder, or venue:symbol:kind of the "
     "catalogue. For several symbols repeat it; the first is the strategy's own.",
 )  # fmt: skip
+@click.option("--symbol", metavar="SYMBOL", help="Which one, if a folder holds several.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")

@@ -1,8 +1,6 @@
 """From the options of `openoutcry backtest` to its result."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.backtesting.runner import run_candle_markets
 from openoutcry.cli.funding import funding_of
 from openoutcry.cli.parameters import typed_parameters
+from openoutcry.cli.progress_bar import progress_bar
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import (
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from openoutcry.backtesting.history.datasets import EventsDataset
 
 Candles = tuple[CandleSeries, DatasetRecord]
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,7 @@ class Request:
     strategy: str
     data: Path
     others: Sequence[Path] = ()
+    symbol: str | None = None
     params: Sequence[str] = ()
     start: str | None = None
     end: str | None = None
@@ -88,18 +87,23 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     if not (needs.book or request.others) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
     _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
-    data = history_at(request.data)
+    if request.others:
+        _refuse(request, {"symbol": "--symbol"}, "several --data, which are a symbol each")
+    data = history_at(request.data, request.symbol)
     if not isinstance(data, tuple) and data.kind != "trades":
         return _run_events(data, request, chosen, plugins, shows_progress=shows_progress)
     markets = [
         _market_of(data, request),
-        *(_market_of(history_at(place), replace(request, data=place)) for place in request.others),
+        *(
+            _market_of(history_at(place, request.symbol), replace(request, data=place))
+            for place in request.others
+        ),
     ]
     instruments = [market.series.instrument for market in markets]
     settings = settings_of(request, instruments, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     paid = funding_of(request.funding, instruments)
-    with _progress("candles", is_shown=shows_progress) as tell:
+    with progress_bar("candles", is_shown=shows_progress) as tell:
         return run_candle_markets(
             [replace(market, funding=paid.get(market.symbol)) for market in markets],
             chosen.strategy,
@@ -110,17 +114,20 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
         )
 
 
-def history_at(place: Path) -> "Candles | EventsDataset":
+def history_at(place: Path, symbol: str | None = None) -> "Candles | EventsDataset":
     """The candles or the market events in a file or folder, or of a reference of the catalogue.
+
+    Of a folder `symbol` chooses; a file that does not say its own symbol is given it.
 
     Raises:
         OpenOutcryError: the data cannot be used.
     """
-    if place.suffix == CANDLE_SUFFIX and place.is_file():
+    if place.suffix == CANDLE_SUFFIX and place.is_file() and symbol is None:
         return load_candles(place)  # most backtests: the importers of events need not be loaded
     from openoutcry.backtesting.history.datasets import CandlesDataset, load_any  # noqa: PLC0415
+    from openoutcry.backtesting.history.source import ImportOptions  # noqa: PLC0415
 
-    found = load_any(str(place))
+    found = load_any(str(place), options=ImportOptions(symbol=symbol or ""))
     return (found.series, found.record) if isinstance(found, CandlesDataset) else found
 
 
@@ -156,7 +163,7 @@ def _run_events(
     _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
     datasets = [events]
     for place in request.others:
-        other = history_at(place)
+        other = history_at(place, request.symbol)
         if isinstance(other, tuple):
             raise InvalidInputError(
                 f"{place} holds candles, and {request.data} market events; give data of one kind"
@@ -168,7 +175,7 @@ def _run_events(
     settings = settings_of(request, instruments, chosen.found_at, chosen.parameters)
     plugins.require(settings.plugins)
     funding = funding_of(request.funding, instruments)
-    with _progress("events", is_shown=shows_progress) as tell:
+    with progress_bar("events", is_shown=shows_progress) as tell:
         return run_events(
             datasets, chosen.strategy, settings, funding=funding, plugins=plugins, progress=tell
         )
@@ -187,13 +194,15 @@ def _run_recording(
     )
     data = survey(
         request.data,
-        load_settings(request.config).symbols[0],
+        request.symbol or load_settings(request.config).symbols[0],
         duration_ns=None if request.duration is None else request.duration * NS_PER_S,
     )
+    if request.symbol not in {None, data.instrument.symbol, data.instrument.venue_symbol}:
+        raise MissingDataError(f"{request.data} holds {data.instrument.symbol}, and no {request.symbol}")
     speed = request.speed or 1.0
     settings = replay_settings_of(request, data.instrument, chosen, speed)
     plugins.require(settings.plugins)
-    with _progress("frames", is_shown=shows_progress) as tell:
+    with progress_bar("frames", is_shown=shows_progress) as tell:
         return run_recording(
             data,
             chosen.strategy,
@@ -306,17 +315,3 @@ def _time(text: str) -> int:
 
 def _moment(at_ns: int) -> str:
     return f"{datetime.fromtimestamp(at_ns / 1e9, tz=UTC):%Y-%m-%d %H:%M:%S}"
-
-
-@contextlib.contextmanager
-def _progress(what: str, *, is_shown: bool) -> Iterator[Tell | None]:
-    """A bar on stderr while this lasts."""
-    if not (is_shown and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415  slow to import
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -31,7 +31,7 @@ def check(ctx: click.Context, /, subject: str, as_json: bool, **options: Any) ->
     """
     from openoutcry.cli.check_run import run_check  # noqa: PLC0415  --help needs none of it
 
-    report = run_check(subject, **options)
+    report = run_check(subject, **options, shows_progress=not as_json)
     if as_json:
         put_json({"ok": report.is_fit, "report": report})
     else:

@@ -7,6 +7,7 @@ from openoutcry.backtesting.candle_backtest import frozen_columns
 from openoutcry.backtesting.history.candles import load_candles
 from openoutcry.backtesting.lookahead import LookaheadReport, check_classifier, check_strategy
 from openoutcry.cli.parameters import typed_parameters
+from openoutcry.cli.progress_bar import progress_bar
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.models.classifier import Classifier
 from openoutcry.models.locate import classifier_of
@@ -19,7 +20,9 @@ from openoutcry.strategies.shipped import strategy_registry
 from openoutcry.strategies.strategy import Strategy
 
 
-def run_check(subject: str, data: Path | None, params: Sequence[str], seed: int) -> LookaheadReport:
+def run_check(
+    subject: str, data: Path | None, params: Sequence[str], seed: int, *, shows_progress: bool = False
+) -> LookaheadReport:
     """Find it, make it, check it.
 
     Raises:
@@ -29,9 +32,12 @@ def run_check(subject: str, data: Path | None, params: Sequence[str], seed: int)
     plugins.load_installed()
     parameters = typed_parameters(params)
     candles = frozen_columns(load_candles(data)[0]) if data is not None else None
-    if _is_classifier(subject, plugins):
-        return check_classifier(classifier_of(subject, parameters, plugins), candles, seed=seed)
-    return check_strategy(strategy_of(subject, parameters, plugins), candles, seed=seed)
+    with progress_bar("questions", is_shown=shows_progress) as tell:
+        if _is_classifier(subject, plugins):
+            classifier = classifier_of(subject, parameters, plugins)
+            return check_classifier(classifier, candles, seed=seed, progress=tell)
+        strategy = strategy_of(subject, parameters, plugins)
+        return check_strategy(strategy, candles, seed=seed, progress=tell)
 
 
 def _is_classifier(subject: str, plugins: Plugins) -> bool:

@@ -28,7 +28,7 @@ def report(run: str | None, state_dir: Path | None, as_json: bool) -> None:  # n
 
     backtest = find_backtest(run, state_dir)
     if backtest is not None:
-        _report_backtest(*backtest, as_json=as_json)
+        _report_backtest(*backtest, state_dir, as_json=as_json)
         return
     found = paths.find_run(paths.state_dir(state_dir), run)
     summary = summarise(found.run_dir)
@@ -39,11 +39,12 @@ def report(run: str | None, state_dir: Path | None, as_json: bool) -> None:  # n
     table(f"run {found.run_id}", [*headline(summary), ("report", path)])
 
 
-def _report_backtest(folder: Path, result: "BacktestResult", *, as_json: bool) -> None:
-    from openoutcry.backtesting.judgement import judgement_of  # noqa: PLC0415
-    from openoutcry.backtesting.saved_runs import write_report_of  # noqa: PLC0415
+def _report_backtest(
+    folder: Path, result: "BacktestResult", state_dir: Path | None, *, as_json: bool
+) -> None:
+    from openoutcry.backtesting.saved_runs import judged_again, write_report_of  # noqa: PLC0415  as above
 
-    judgement = judgement_of(result)
+    judgement = judged_again(result, state_dir)
     put_backtest(judgement, write_report_of(folder, judgement), as_json=as_json)
 
 
@@ -52,7 +53,7 @@ def put_backtest(judgement: "Judgement", report_path: Path, *, as_json: bool) ->
     if as_json:
         from openoutcry.backtesting.result_json import as_json as told_as_json  # noqa: PLC0415  as above
 
-        told = told_as_json(judgement.result, judgement.performance, judgement.verdict, judgement.bands)
+        told = told_as_json(judgement)
         put_json({**told, "report_path": report_path})
         return
     from openoutcry.backtesting.terminal import show  # noqa: PLC0415

@@ -58,7 +58,7 @@ _INTERVAL_IN_NAME: Final = re.compile(r"(?<![A-Za-z0-9])([0-9]+[smhdw])(?![A-Za-
 
 
 def read_candles(
-    path: Path, *, symbol: str = "", venue: str = "", interval: str = ""
+    path: Path, *, symbol: str = "", unsaid_symbol: str = "", venue: str = "", interval: str = ""
 ) -> tuple[CandleSeries, DatasetRecord]:
     """Candles with all that a check finds, errors among them, which `load_candles` refuses.
 
@@ -71,11 +71,14 @@ def read_candles(
     else:
         frame, facts = tables.read_csv(path, KLINE_NAMES), {}
     named = facts_of_name(path)
+    said = facts.get("symbol", symbol) or symbol
+    if symbol and said != symbol:
+        raise InvalidInputError(f"{path} says that it is of {said}; leave out --symbol {symbol}")
     try:
         return candles_of(
             frame,
             path=path,
-            symbol=symbol or facts.get("symbol") or named["symbol"],
+            symbol=symbol or facts.get("symbol") or named["symbol"] or unsaid_symbol,
             venue=venue or facts.get("venue") or named["venue"] or "unknown",
             interval=interval or facts.get("interval") or named["interval"],
             facts=facts,

@@ -140,19 +140,25 @@ def find_sources(place: Path, options: ImportOptions) -> list[Source]:
         return _file_sources(place, options)
     if not place.is_dir():
         raise MissingDataError(f"there is no {place}; {_beside(place)}")
-    if coinbase_csv.is_coinbase(place):
-        return coinbase_csv.open_coinbase(place, options)
-    found: list[Source] = []
-    if any(next(place.rglob(pattern), None) for pattern in FOLDER_PATTERNS):
-        found += binance_recording.open_recordings(place, options)
-    unsaid = msgspec.structs.replace(options, symbol="")  # every file says which symbol is its own
-    for file in sorted({file for pattern in TABLE_PATTERNS for file in place.rglob(pattern)}):
-        found += _file_sources(file, options if session.is_session(file) else unsaid)
+    found = _folder_sources(place, options)
     if not found:
         raise MissingDataError(
             f"{place} holds no history (looked for {', '.join((*FOLDER_PATTERNS, *TABLE_PATTERNS))})"
         )
     return _chosen(found, options.symbol) if options.symbol else found
+
+
+def _folder_sources(place: Path, options: ImportOptions) -> list[Source]:
+    """All that a folder holds; a symbol that was given names only what does not say its own."""
+    unsaid = msgspec.structs.replace(options, symbol="", unsaid_symbol=options.symbol)
+    if coinbase_csv.is_coinbase(place):
+        return coinbase_csv.open_coinbase(place, unsaid)
+    found: list[Source] = []
+    if any(next(place.rglob(pattern), None) for pattern in FOLDER_PATTERNS):
+        found += binance_recording.open_recordings(place, unsaid)
+    for file in sorted({file for pattern in TABLE_PATTERNS for file in place.rglob(pattern)}):
+        found += _file_sources(file, unsaid)
+    return found
 
 
 def _beside(place: Path) -> str:
@@ -227,14 +233,18 @@ class _CandleSource(Source):
 
 def _candles(file: Path, options: ImportOptions) -> Source:
     series, record = candle_files.read_candles(
-        file, symbol=options.symbol, venue=options.venue, interval=options.interval
+        file,
+        symbol=options.symbol,
+        unsaid_symbol=options.unsaid_symbol,
+        venue=options.venue,
+        interval=options.interval,
     )
     return _CandleSource.of(file, series, record)
 
 
 def _funding(file: Path, options: ImportOptions, facts: dict[str, str]) -> Source:
     named = candle_files.facts_of_name(file)
-    symbol = options.symbol or facts.get("symbol") or named["symbol"]
+    symbol = options.symbol or facts.get("symbol") or named["symbol"] or options.unsaid_symbol
     venue = options.venue or facts.get("venue") or named["venue"] or "unknown"
     if not symbol:
         raise InvalidInputError(f"{file}: the symbol is not known; give --symbol, as BTCUSDT or BTC/USDT")

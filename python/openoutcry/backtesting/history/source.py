@@ -47,6 +47,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What files do not say of themselves. Empty: take it from the file, its name, or its numbers."""
 
     symbol: str = ""
+    unsaid_symbol: str = ""  # of files that do not say theirs, beside others that do
     venue: str = ""
     interval: str = ""
     price_tick: str = ""

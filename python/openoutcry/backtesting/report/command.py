@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 from openoutcry.backtesting.result import BacktestResult
@@ -24,6 +25,8 @@ def repeat_command(result: BacktestResult) -> str:
             parts += ["--funding", f"{dataset.symbol}={dataset.path}"]
         else:
             parts += ["--data", dataset.path]
+    if len(result.instruments) == 1 and result.datasets and Path(result.datasets[0].path).is_dir():
+        parts += ["--symbol", result.symbol]  # the folder may hold others
     parts += _span(result)
     for name, value in result.parameters.items():
         parts += ["--param", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]

@@ -122,7 +122,7 @@ def _figure(name: str, value: str, note: str) -> str:
 
 def statistics(judgement: Judgement) -> str:
     """Every figure, with its band where there is one, and why where there is none."""
-    figures, bands = judgement.performance, judgement.bands
+    figures, bands, trials = judgement.performance, judgement.bands, judgement.trials
     sharpe, total, fall = (bands.sharpe, bands.total_return, bands.max_drawdown) if bands else (None,) * 3
     rows: list[tuple[str, str, str, str]] = [
         ("Total return", percent(figures.total_return), _between(total, percent), ""),
@@ -134,6 +134,9 @@ def statistics(judgement: Judgement) -> str:
         ("Deepest fall", percent(figures.drawdown.share), _between(fall, percent), ""),
         ("Longest time under water", span(figures.drawdown.longest_ns), "", ""),
         ("Probability of skill (PSR)", percent(figures.skill_probability), "", "skill_probability"),
+        ("Deflated Sharpe",
+         NOTHING if trials.deflated is None else percent(trials.deflated),
+         f"after {trials.count:,} trials on it" if trials.count > 1 else "the first try on this data", ""),
         (f"Track record needed ({span_name(figures.period_ns)})", ratio(figures.track_record_periods, 0), "",
          "track_record_periods"),
         ("Skew", ratio(figures.skew), "", "skew"),

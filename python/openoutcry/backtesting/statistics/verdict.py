@@ -97,6 +97,8 @@ def _reasons(evidence: _Evidence) -> Iterator[Reason]:
 def _praise(evidence: _Evidence) -> str:
     figures = evidence.performance
     over = f"{figures.trades} trades, {_percent(figures.total_return)} after costs"
+    if evidence.trials.deflated is not None:
+        over += f", significant after {_counted(evidence.trials.count, 'trial')}"
     return f"{over}, against {_percent(figures.benchmark_return)} of buying and holding; no forecast"
 
 

@@ -44,7 +44,7 @@ def read_ohlcv(path: Path, options: ImportOptions) -> tuple[CandleSeries, Datase
         return candles_of(
             frame,
             path=path,
-            symbol=options.symbol or named["symbol"],
+            symbol=options.symbol or named["symbol"] or options.unsaid_symbol,
             venue=options.venue or named["venue"] or "unknown",
             interval=options.interval or named["interval"],
             facts={},

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from openoutcry.backtesting.history.importers.binance_recording import as_rows, decoded, note_counts
@@ -52,6 +53,7 @@ def open_session(path: Path, options: ImportOptions) -> list[Source]:
         raise InvalidInputError(
             f"{path} is no session of {', '.join(VENUES)}: its first line does not say so"
         )
+    options = msgspec.structs.replace(options, symbol=options.symbol or options.unsaid_symbol)
     if not (options.symbol and options.price_tick and options.size_step):
         raise InvalidInputError(
             f"{path} holds several symbols; give the venue's own with --symbol, and its --tick and --step"
