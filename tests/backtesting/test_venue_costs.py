@@ -7,22 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from tests.backtesting.candle_histories import instrument
+from tests.backtesting.candle_histories import instrument, random_series
 from tests.backtesting.candle_histories import series as candle_series
+from tests.backtesting.candle_histories import settings as candle_settings
 from tests.backtesting.event_histories import dataset, event_settings, traded
 from tests.backtesting.test_events_run import CASH, TICK_LOT, Fixed, Lean, scripted, signed
 from tests.native.simulated_flow import ASK, flow
 
 from openoutcry.assembly.backtest_settings import BacktestSettings, FeeTier
+from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.candle_venue import CandleVenue
 from openoutcry.backtesting.events_run import run_events
 from openoutcry.backtesting.fee_schedule import NS_PER_DAY, FeeSchedule
 from openoutcry.backtesting.history.instruments import make_instrument, settled_as
+from openoutcry.backtesting.runner import run_candles
+from openoutcry.backtesting.statistics.round_trips import round_trips
 from openoutcry.domain.errors import ConfigurationError, InvalidInputError
 from openoutcry.domain.orders import Fill
 from openoutcry.execution.commands import SubmitOrder
 from openoutcry.execution.ledger import Ledger
 from openoutcry.strategies.market_maker import MarketMaker
+from openoutcry.strategies.sma_cross import SmaCross
 
 HOUR = 3_600_000  # ms
 TIERS = [
@@ -260,6 +265,31 @@ def test_coins_are_conserved_whoever_trades(seed, is_maker):
     exact -= Fraction(position * AT_ONE_TICK, int(result.curve.price_ticks[-1]))
     lost = exact - int(result.curve.equity_atoms[-1])
     assert 0 <= lost < len(result.fills) + 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_coins_are_conserved_on_candles(seed):
+    settings = candle_settings(
+        "linear", backtest__cash_atoms=10**11, backtest__inverse_lot=COIN, backtest__fee_tiers=TIERS
+    )
+    result = run_candles(random_series(seed, kind="linear"), SmaCross(fast=3, warmup=9), settings)
+    assert len(result.fills) > 5
+    assert {fill.fee_asset for fill in result.fills} == {"BTC"}
+    exact = Fraction(10**11)
+    for fill in result.fills:
+        exact += Fraction(signed(fill) * AT_ONE_TICK, fill.price_ticks) - fill.fee_atoms
+    held = sum(map(signed, result.fills))
+    last = int(result.curve.price_ticks[-1])
+    lost = exact - Fraction(held * AT_ONE_TICK, last) - int(result.curve.equity_atoms[-1])
+    assert 0 <= lost < len(result.fills) + 1
+    [part] = parts_of(result, round_trips(result.fills, result.instruments))
+    assert part.net_atoms == result.net_atoms
+    trips = round_trips(result.fills, result.instruments)
+    for trip in trips:
+        rose = trip.closing_notional_atoms < trip.opening_notional_atoms  # coins are worth more
+        assert trip.profit_atoms == 0 or (trip.profit_atoms > 0) == (rose == (trip.side == "buy"))
+    if not held:
+        assert abs(sum(trip.net_atoms for trip in trips) - result.net_atoms) <= 2 * len(result.fills)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 40), st.integers(5_000, 20_000))))

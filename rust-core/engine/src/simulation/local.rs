@@ -82,7 +82,7 @@ impl Local {
         match event.kind {
             EventKind::Level => self.book.set_level(event),
             EventKind::OnlyLevel => self.book.set_only(event),
-            EventKind::Trade => return self.on_trade(event),
+            EventKind::Trade => self.on_trade(event)?,
             // The venue's side counts what does not fit.
             _ => {
                 let _ = self.book.apply(event);
