@@ -12,7 +12,7 @@ from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
 from openoutcry.domain.opinions import Classification, Signal
-from openoutcry.domain.orders import Fill, OrderIntent, Refused
+from openoutcry.domain.orders import Done, OrderIntent, Refused
 from openoutcry.domain.units import NS_PER_S, TimestampNs
 from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Prices
 from openoutcry.memory.history_window import HistoryWindow
@@ -53,7 +53,7 @@ class StrategyDesk:
     no-trade band around the one last intended (see `Leg`). A strategy that looks at several symbols is asked
     when each of them has closed a candle at the same moment, and answers with a signal a symbol.
 
-    A decider: CandleClosed, Classification → [Signal, OrderIntent]; CandleHistory, Fill, Refused → nothing.
+    A decider: CandleClosed, Classification → [Signal, OrderIntent]; CandleHistory, Done, Refused → nothing.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class StrategyDesk:
         self._counts = {
             "strategy_signals": 0,
             "strategy_intents": 0,
-            "strategy_fills": 0,
+            "strategy_orders_unfilled": 0,
             "strategy_failures": 0,
         }
 
@@ -151,10 +151,10 @@ class StrategyDesk:
                 return self._observe(self._join.take_classification(message), now_ns)
             case CandleHistory():
                 self._take_history(leg, message, now_ns)
-            case Fill():
-                self._counts["strategy_fills"] += 1
+            case Done():
+                self._counts["strategy_orders_unfilled"] += leg.end(message)
             case Refused():
-                leg.refuse(message.intent_id)
+                leg.refuse(message)
             case _:
                 raise InvalidInputError(
                     f"a strategy desk does not take {type(message).__name__}; check the edges"
