@@ -370,7 +370,14 @@ def test_a_history_does_not_swallow_a_candle_that_waits(candles_of):
     assert signal.at_ns == candles[-1].close_ns
 
 
-@pytest.mark.parametrize(("down", "match"), [(1.0, "ZeroDivisionError: told to"), (0.9, "answered a float")])
+@pytest.mark.parametrize(
+    ("down", "match"),
+    [
+        (1.0, r"ZeroDivisionError: told to \(at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, test_desk.py line \d+\)"),
+        (0.9, r"answered a float.*\(at [-\d]+ [:\d]+ UTC\); nothing"),
+    ],
+    ids=["raises", "answers nonsense"],
+)
 def test_a_failing_strategy_is_named_and_the_next_candle_is_seen(live, down, match):
     decider, candles = live
     candle = next(candles)

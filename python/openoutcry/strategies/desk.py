@@ -1,7 +1,10 @@
 """Runs one strategy: from candles and opinions to signals and intents."""
 
 import math
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -249,8 +252,8 @@ class StrategyDesk:
         except (Exception, SystemExit) as error:
             self._counts["strategy_failures"] += 1
             raise OpenOutcryError(
-                f"strategy {self._name} failed on {candle.id}: {type(error).__name__}: {error}; "
-                "nothing was intended, repair the strategy"
+                f"strategy {self._name} failed on {candle.id}: {type(error).__name__}: {error} "
+                f"({raised_at(error, candle.close_ns)}); nothing was intended, repair the strategy"
             ) from error
 
     def _checked_wish(self, wish: object) -> Exposure | None:
@@ -289,6 +292,16 @@ class StrategyDesk:
             event_ns=candle.close_ns,
             deadline_ns=TimestampNs(now_ns + self._settings.ttl_ns),
         )
+
+
+def raised_at(error: BaseException, now_ns: int) -> str:
+    """Where a strategy raised: the market's time, and the last line of its own file."""
+    moment = datetime.fromtimestamp(now_ns // NS_PER_S, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    calls = traceback.extract_tb(error.__traceback__)[1:]  # the first is ours, which asked
+    if not calls or calls[0].filename == __file__:
+        return f"at {moment}"
+    line = [call.lineno for call in calls if call.filename == calls[0].filename][-1]
+    return f"at {moment}, {Path(calls[0].filename).name} line {line}"
 
 
 def volatility_of(close: Prices) -> float:
