@@ -10,13 +10,13 @@ import numpy as np
 
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
-from openoutcry.backtesting.account_curve import CashFlow
 from openoutcry.backtesting.assumptions import TOGETHER
 from openoutcry.backtesting.event_backtest import CANDLE, EventBacktest
+from openoutcry.backtesting.funding_flows import CashFlow, funding_of_fills
 from openoutcry.backtesting.history.candles import CandleSeries, Funding, record_funding
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.history.instruments import settled_as
-from openoutcry.backtesting.marks import funding_of_fills, joint_curve
+from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
 from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord, Integers
 from openoutcry.backtesting.runner import parameters_of, run_id_of
@@ -138,7 +138,7 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
     paid: dict[str, list[CashFlow]] = {each.instrument.symbol: [] for each in series}
     for settled in backtest.funding:
         paid[settled.symbol].append((settled.at_ns, settled.amount_atoms))
-    curve = joint_curve(series, costs.cash_atoms, fills, paid, costs.taker_fee_ppm)
+    curve = joint_curve(series, costs.cash_atoms, fills, paid, costs.taker_fee_ppm, rates=run.funding)
     worth = [
         each.instrument.worth_atoms(int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol))
         for each in series
@@ -221,7 +221,9 @@ def _quoted(run: _Run, *, is_native: bool) -> _Quoted | None:
         return None
     symbol = dataset.instrument.symbol
     paid = funding_of_fills(series, fills, run.funding.get(symbol))
-    curve = joint_curve([series], costs.cash_atoms, fills, {symbol: paid}, costs.taker_fee_ppm)
+    curve = joint_curve(
+        [series], costs.cash_atoms, fills, {symbol: paid}, costs.taker_fee_ppm, rates=run.funding
+    )
     return _Quoted(session, fills, paid, curve)
 
 

@@ -64,7 +64,7 @@ def run_candle_markets(
     Several instruments are traded in the time that all have candles of, from one account; the first is the
     strategy's own. A strategy of one with `exposures` is asked only at the candles where the desk acts,
     unless `asks_each_candle`; the result is the same. `plugins` may veto orders, as live. Funding is paid on
-    what is held, by the benchmark never. `parameters` are those that the strategy was made with, if not its
+    what is held, by the benchmark too. `parameters` are those that the strategy was made with, if not its
     fields.
 
     Raises:
@@ -89,7 +89,8 @@ def run_candle_markets(
         for symbol, venue in backtest.venues.items()
     }
     marks = side_by_side([market.series for market in markets])
-    curve = joint_curve(marks, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm)
+    rates = {each.symbol: each.funding for each in markets if each.funding is not None}
+    curve = joint_curve(marks, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm, rates=rates)
     _check_account(backtest, int(curve.equity_atoms[-1]), marks)
     return BacktestResult(
         run_id=run_id_of(identity),

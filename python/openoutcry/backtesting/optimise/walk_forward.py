@@ -158,7 +158,8 @@ def _joined(
 ) -> BacktestResult:
     opening, series = settings.backtest.cash_atoms, markets[0].series
     whole = [market.series.slice(pieces[0].start, pieces[-1].stop) for market in markets]
-    held = joint_curve(whole, opening, (), {}, settings.backtest.taker_fee_ppm)
+    rates = {market.symbol: market.funding for market in markets if market.funding is not None}
+    held = joint_curve(whole, opening, (), {}, settings.backtest.taker_fee_ppm, rates=rates)
     curve = Curve(
         times_ns=held.times_ns,
         equity_atoms=np.concatenate([result.curve.equity_atoms for result in results]),
