@@ -126,7 +126,7 @@ def test_a_choice_by_chance():
 
 def test_a_lost_account():
     verdict = judged(curve_of([100, -50] + [-50] * 60))
-    assert verdict.reasons[0].text == "the account was lost"
+    assert verdict.reasons[0].text == "the account was ruined: nothing was left of it on 2024-08-11"
 
 
 def test_a_selection_gives_its_evidence():
@@ -140,7 +140,7 @@ def test_a_selection_gives_its_evidence():
 
 def test_the_order_is_that_of_importance_whatever_else_is_wrong():
     everything = judged(
-        curve_of(10_000 / RISING, held=FLAT),
+        curve_of([*(10_000 / RISING)[:-1], -1.0], held=FLAT),
         count=3,
         trials=Trials(
             count=200, in_sample_sharpe=2.0, out_of_sample_sharpe=-1.0, deflated=0.1, overfitting=0.9
@@ -149,6 +149,7 @@ def test_the_order_is_that_of_importance_whatever_else_is_wrong():
         findings=[finding("error", 1)],
     )
     assert rules(everything) == [
+        "ruin",
         "data",
         "halt",
         "trades",

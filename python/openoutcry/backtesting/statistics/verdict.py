@@ -1,14 +1,18 @@
 """What may be concluded from a backtest, in a line: mostly, what may not, and why."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
+import numpy as np
 
+from openoutcry.backtesting.funding_cover import NOT_COVERED, USUAL_NS, unfunded
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.statistics.overfitting import Selection
 from openoutcry.backtesting.statistics.performance import Performance
 from openoutcry.backtesting.statistics.sharpe import CONFIDENCE
+from openoutcry.domain.units import NS_PER_S
 
 Level = Literal["good", "doubtful", "bad"]
 
@@ -103,7 +107,12 @@ def _praise(evidence: _Evidence) -> str:
 
 
 def _bad_data(evidence: _Evidence) -> Reason | None:
-    findings = [finding for dataset in evidence.result.datasets for finding in dataset.findings]
+    findings = [
+        finding
+        for dataset in evidence.result.datasets
+        for finding in dataset.findings
+        if finding.kind != NOT_COVERED  # which has its own rule
+    ]
     errors = sum(finding.count for finding in findings if finding.severity == "error")
     warnings = sum(finding.count for finding in findings if finding.severity == "warning")
     if errors:
@@ -120,9 +129,26 @@ def _halted(evidence: _Evidence) -> Reason | None:
 
 
 def _ruined(evidence: _Evidence) -> Reason | None:
-    if evidence.performance.drawdown.share < 1.0:
+    equity = evidence.result.curve.equity_atoms
+    if int(equity.min()) > 0:
         return None
-    return Reason("bad", "ruin", "the account was lost")
+    at_ns = int(evidence.result.curve.times_ns[int(np.argmax(equity <= 0))])
+    return Reason("bad", "ruin", f"the account was ruined: nothing was left of it on {_day(at_ns)}")
+
+
+def _unfunded(evidence: _Evidence) -> Reason | None:
+    """Only where it had to be paid: venues settle funding every eight hours, if not more often."""
+    result = evidence.result
+    first_ns, last_ns = (int(result.curve.times_ns[row]) for row in (0, -1))
+    if not result.fills or first_ns // USUAL_NS == last_ns // USUAL_NS:
+        return None
+    unpaid = [
+        f"no funding is paid on {each}" for each in unfunded(result.instruments.values(), result.datasets)
+    ]
+    partly = [
+        finding.detail for data in result.datasets for finding in data.findings if finding.kind == NOT_COVERED
+    ]
+    return Reason("doubtful", "funding", ", ".join((*unpaid, *partly))) if unpaid or partly else None
 
 
 def _few_trades(evidence: _Evidence) -> Reason | None:
@@ -215,9 +241,10 @@ def _no_better(evidence: _Evidence) -> Reason | None:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    _bad_data,
-    _halted,
     _ruined,
+    _bad_data,
+    _unfunded,
+    _halted,
     _few_trades,
     _overfit,
     _chosen_by_chance,
@@ -232,6 +259,10 @@ RULES: Final[tuple[Rule, ...]] = (
 def _percent(share: float) -> str:
     digits = 0 if abs(share) >= 0.1 else 1  # noqa: PLR2004  small shares need a decimal
     return f"{100.0 * share:.{digits}f} %"
+
+
+def _day(at_ns: int) -> str:
+    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d}"
 
 
 def _counted(count: int, noun: str) -> str:
