@@ -92,12 +92,19 @@ def _figures(judgement: Judgement) -> Table:
         *((("Deflated Sharpe", ratio(trials.deflated), "", f"after {trials.count:,} trials"),)
           if trials.deflated is not None else ()),
         ("trades", f"{figures.trades:,}", "", f"{percent(figures.win_rate, 0)} won"),
-        ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
-        ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),
+        ("fees", f"{amount(-figures.fees_atoms, signed=True)} {quote}", "", fees),
+        ("funding", *_funding(figures.funding_atoms, quote)),
     )  # fmt: skip
     for row in (*rows, *(() if is_one else _symbols(judgement))):
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _funding(paid_atoms: int, quote: str) -> tuple[str, str, str]:
+    """As all amounts here, below 0 where the account paid it."""
+    if not paid_atoms:
+        return NOTHING, "", ""
+    return f"{amount(-paid_atoms, signed=True)} {quote}", "", "paid" if paid_atoms > 0 else "received"
 
 
 def _symbols(judgement: Judgement) -> Iterator[tuple[str, str, str, str]]:

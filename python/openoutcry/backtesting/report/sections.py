@@ -103,7 +103,7 @@ def key_figures(judgement: Judgement) -> list[Figure]:
         ("Trades", f"{figures.trades:,}", f"{percent(figures.win_rate, 0)} won"),
         (
             "Fees",
-            f"{amount(figures.fees_atoms)} {quote}",
+            f"{amount(-figures.fees_atoms, signed=True)} {quote}",
             f"{percent(figures.fee_share, 0)} of gross profit"
             if figures.fee_share is not None
             else "no gross profit to pay them from",
