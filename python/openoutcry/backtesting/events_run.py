@@ -16,6 +16,7 @@ from openoutcry.backtesting.funding_cover import funding_sentences, with_cover
 from openoutcry.backtesting.funding_flows import CashFlow, funding_of_fills
 from openoutcry.backtesting.history.candles import CandleSeries, Funding, record_funding
 from openoutcry.backtesting.history.datasets import EventsDataset
+from openoutcry.backtesting.history.findings_within import of_the_whole
 from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
@@ -328,6 +329,7 @@ def ending_at(dataset: EventsDataset, end_ns: int) -> EventsDataset:
     def stream(from_ns: int, to_ns: int) -> Iterator[Integers]:
         return dataset.stream(from_ns, min(to_ns, end_ns))
 
-    return replace(
-        dataset, record=msgspec.structs.replace(record, last_ns=TimestampNs(end_ns - 1)), stream=stream
+    cut = msgspec.structs.replace(
+        record, last_ns=TimestampNs(end_ns - 1), findings=of_the_whole(record.findings)
     )
+    return replace(dataset, record=cut, stream=stream)

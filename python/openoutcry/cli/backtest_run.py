@@ -300,7 +300,12 @@ def span_of(
         )
     part = CandleMarket(series, dataset).slice(start, stop)
     assert part.dataset is not None
-    return part.series, part.dataset
+    if len(part.series) == len(series):
+        return part.series, part.dataset
+    from openoutcry.backtesting.history.findings_within import findings_within  # noqa: PLC0415  for a part only
+
+    found = findings_within(dataset.findings, part.series, start)
+    return part.series, msgspec.structs.replace(part.dataset, findings=found)
 
 
 def _time(text: str) -> int:

@@ -98,8 +98,12 @@ def test_the_risk_halt():
 
 
 def test_bad_data():
-    assert judged(findings=[finding("error", 3), finding("warning", 9)]).line == "Bad: the data has 3 errors."
-    assert judged(findings=[finding("error", 1)]).line == "Bad: the data has 1 error."
+    assert (
+        judged(findings=[finding("error", 3), finding("warning", 9)]).line
+        == "Bad: the data has 1 error (gap)."
+    )
+    two = [finding("warning", 2_823), msgspec.structs.replace(finding("warning", 1), kind="zero_volume")]
+    assert judged(findings=two).line == "Doubtful: the data has 2 warnings (gap, zero volume)."
     assert judged(findings=[finding("warning", 9)]).level == "doubtful"
     assert judged(findings=[finding("note", 9)]).level == "good"
 

@@ -19,6 +19,7 @@ Level = Literal["good", "doubtful", "bad"]
 ENOUGH_TRADES: Final = 30  # below it a mean says nothing; a custom, not a theorem
 MUCH_IN_FEES: Final = 0.5  # of the profit before costs
 TOO_MUCH_IN_FEES: Final = 0.8
+SEVERITIES: Final[tuple[tuple[str, Level], ...]] = (("error", "bad"), ("warning", "doubtful"))
 OVERFIT_SHARE: Final = 0.5  # of the Sharpe ratio in sample that should be left out of sample
 LIKELY_OVERFIT: Final = 0.5  # the probability of backtest overfitting of a choice by chance
 
@@ -113,12 +114,11 @@ def _bad_data(evidence: _Evidence) -> Reason | None:
         for finding in dataset.findings
         if finding.kind != NOT_COVERED  # which has its own rule
     ]
-    errors = sum(finding.count for finding in findings if finding.severity == "error")
-    warnings = sum(finding.count for finding in findings if finding.severity == "warning")
-    if errors:
-        return Reason("bad", "data", f"the data has {_counted(errors, 'error')}")
-    if warnings:
-        return Reason("doubtful", "data", f"the data has {_counted(warnings, 'warning')}")
+    for severity, level in SEVERITIES:
+        kinds = [finding.kind for finding in findings if finding.severity == severity]
+        if kinds:
+            named = ", ".join(kind.replace("_", " ") for kind in dict.fromkeys(kinds))
+            return Reason(level, "data", f"the data has {_counted(len(kinds), severity)} ({named})")
     return None
 
 
