@@ -6,8 +6,9 @@ from tests.backtesting.statistics.made_results import curve_of, fill, result_of
 from openoutcry.backtesting.result import Finding
 from openoutcry.backtesting.statistics.overfitting import selection_of
 from openoutcry.backtesting.statistics.performance import performance_of
+from openoutcry.backtesting.statistics.returns import DAY_NS, HOUR_NS
 from openoutcry.backtesting.statistics.verdict import RULES, Trials, judge
-from openoutcry.domain.units import ATOMS_PER_UNIT
+from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S
 
 RISING = 100 * np.cumprod(1.0 + np.random.default_rng(5).normal(0.004, 0.01, 300))
 FLAT = [100.0] * 300
@@ -90,6 +91,16 @@ def test_what_is_only_the_markets():
     verdict = judged(curve_of(leveraged, held=held))
     assert rules(verdict) == ["market"]
     assert verdict.line.startswith("Doubtful: skill beside the market's own rise only ")
+
+
+@pytest.mark.parametrize(
+    ("step_ns", "told"), [(NS_PER_S, "5 minutes"), (HOUR_NS, "12 days"), (DAY_NS // 10, "30 days")]
+)
+def test_short_data_is_said_to_be_so(step_ns, told):
+    texts = [each.text for each in judged(curve_of(RISING, held=FLAT, step_ns=step_ns)).reasons]
+    assert (f"only {told} of data" in texts) == (told != "30 days")
+    still = judged(curve_of(FLAT, positions=[0] * 300, step_ns=step_ns), count=0)
+    assert (f"only {told} of data" in still.line) == (told != "30 days")
 
 
 def test_the_risk_halt():

@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 
 from openoutcry.backtesting.funding_cover import NOT_COVERED, USUAL_NS, unfunded
+from openoutcry.backtesting.report.wording import span
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.statistics.overfitting import Selection
-from openoutcry.backtesting.statistics.performance import Performance
+from openoutcry.backtesting.statistics.performance import SHORTEST_YEAR_SHARE, Performance, years_of
+from openoutcry.backtesting.statistics.returns import YEAR_NS
 from openoutcry.backtesting.statistics.sharpe import CONFIDENCE
 from openoutcry.domain.units import NS_PER_S
 
@@ -151,6 +153,13 @@ def _unfunded(evidence: _Evidence) -> Reason | None:
     return Reason("doubtful", "funding", ", ".join((*unpaid, *partly))) if unpaid or partly else None
 
 
+def _short(evidence: _Evidence) -> Reason | None:
+    years = years_of(evidence.result.curve)
+    if years >= SHORTEST_YEAR_SHARE:
+        return None
+    return Reason("doubtful", "time", f"only {span(round(years * YEAR_NS))} of data")
+
+
 def _few_trades(evidence: _Evidence) -> Reason | None:
     trades = evidence.performance.trades
     if not evidence.result.fills:
@@ -245,6 +254,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _bad_data,
     _unfunded,
     _halted,
+    _short,
     _few_trades,
     _overfit,
     _chosen_by_chance,
