@@ -93,6 +93,11 @@ def test_each_contract_pays_its_own_funding():
     paid = bought.size_lots * 1_000 * 1_000 // 1_000
     received = sold.size_lots * 2_000 * 1_000 * 4 // 10_000
     assert result.funding_atoms == paid - received
+    # The yardstick holds half of the cash of each, and pays for both: no price changes here.
+    lots = [CASH_ATOMS // 2 * 1_000 // (price * 1_000 * 1_001) for price in (1_000, 2_000)]
+    costs = lots[0] * 1_000 * 1_000 // 1_000 + lots[1] * 2_000 * 1_000 * 4 // 10_000
+    held = result.curve.benchmark_atoms
+    assert [int(held[0]) - int(each) for each in held] == [0, 0, 0, 0, costs, costs]
     assert [each.kind for each in result.datasets] == ["candles", "funding"] * 2
     unpaid, half, other_half = (
         run(two(*rows)),
