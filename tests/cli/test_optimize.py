@@ -1,4 +1,10 @@
 import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -108,3 +114,57 @@ def test_a_combination_is_searched_by_the_parameters_that_it_is_made_with(candle
     assert found["strategy"] == "combination"
     assert 20 <= found["best"]["judged"] <= 60
     assert found["best"]["weighting"] in {"performance", "volatility"}
+
+
+ENDLESS = '''\
+import os
+import threading
+
+from openoutcry.strategies.strategy import Candles, Strategy
+
+
+class Endless(Strategy, frozen=True):
+    """Holds nothing, and thinks for ever about every warm-up but its usual one."""
+
+    warmup: Candles = 50
+
+    def observe(self, market):
+        if self.warmup != 50:
+            os.write(2, b"for ever\\n")
+            threading.Event().wait()
+        return self.hold(0.0, "nothing")
+'''
+
+
+def test_ctrl_c_ends_a_search_in_the_midst_of_its_trials_and_says_that_it_goes_on(candles, tmp_path):
+    strategy = tmp_path / "endless.py"
+    strategy.write_text(ENDLESS)
+    usual = ("--data", candles, "--state-dir", tmp_path, "--jobs", "2", "--trials", "20")
+    command = [
+        sys.executable,
+        "-m",
+        "openoutcry.cli",
+        "optimize",
+        strategy,
+        *usual,
+        "--param",
+        "warmup=20:90",
+    ]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as search:
+        first = search.stderr.readline()
+        assert first == "for ever\n"
+        os.killpg(search.pid, signal.SIGINT)  # as a terminal does: the workers get it as well
+        given_up = threading.Timer(60, os.killpg, (search.pid, signal.SIGKILL))
+        given_up.start()
+        errors = search.stderr.read()
+        given_up.cancel()
+    assert search.returncode == 130, errors
+    told = [line for line in errors.splitlines() if line != "for ever"]
+    with sqlite3.connect(tmp_path / "backtests/studies.sqlite") as connection:
+        (known,) = connection.execute("SELECT count(*) FROM trials").fetchone()
+        (study,) = connection.execute("SELECT study FROM trials LIMIT 1").fetchone() if known else (None,)
+    assert len(told) == 1, errors
+    assert f"is kept with {known} of 20 trials; run the same command again" in told[0]
+    assert study is None or f"study {study} " in told[0]

@@ -32,6 +32,7 @@ from openoutcry.backtesting.statistics.returns import (
     returns_of,
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
+from openoutcry.domain.errors import InterruptedSearchError
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.locate import located
@@ -115,21 +116,43 @@ def optimise(
         MissingDataError: there are no candles, or none of the same time.
         InvalidInputError: the strategy, a range or the study's name cannot be used, the data do not go
         together, or the history is too short. ConfigurationError: the engine cannot be had.
+        InterruptedSearchError: Ctrl-C came; the message says how the study goes on.
         OpenOutcryError: a strategy failed.
     """
     markets = in_step(together(given))
-    series = markets[0].series
     plan, times_ns = plan_of(request, markets, settings)
-    columns = columns_of(markets)
     train = plan.splits[-1].train
+    known = 0
 
     def told(trial: Trial) -> None:
+        nonlocal known
+        known += 1
         tell(trial, math.nan if trial.is_refused else score(trial.returns[train], plan.objective))
 
+    try:
+        return _searched(request, plan, times_ns, markets, settings, state=state, tell=told)
+    except KeyboardInterrupt:
+        raise InterruptedSearchError(
+            f"interrupted: study {plan.problem.study} is kept with {known} of {request.trials} trials; run "
+            "the same command again, and it goes on from there"
+        ) from None
+
+
+def _searched(
+    request: Request,
+    plan: Plan,
+    times_ns: Integers,
+    markets: Sequence[CandleMarket],
+    settings: Settings,
+    *,
+    state: Path,
+    tell: Callable[[Trial], None],
+) -> Optimisation:
+    series, columns = markets[0].series, columns_of(markets)
     with RunStore(state) as runs, StudyStore(state) as studies:
         engine = engine_of(request.engine, plan.problem, columns, request.jobs)
         try:
-            trials = search(plan, request.trials, engine=engine, studies=studies, runs=runs, tell=told)
+            trials = search(plan, request.trials, engine=engine, studies=studies, runs=runs, tell=tell)
         finally:
             engine.close()
         chosen = [choose(plan, trials, window) for window in range(len(plan.splits))]
