@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from tests.backtesting.optimise.markets import walk_of
 
+from openoutcry.backtesting.run_store import RunStore
 from openoutcry.cli.entry import run
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -33,6 +35,21 @@ def candles(tmp_path_factory):
     scales = {"price_scale": "1", "volume_scale": "3"}
     pl.DataFrame(columns).write_parquet(path, metadata={**facts, **scales})
     return path
+
+
+IDEA = '''\
+from openoutcry.strategies.strategy import Candles, Strategy
+
+
+class MyIdea(Strategy, frozen=True):
+    """Long above the mean."""
+
+    warmup: Candles = 50
+    is_bold: bool = True
+
+    def observe(self, market):
+        return self.hold(float(market.close[-1] > market.close.mean()), "the mean")
+'''
 
 
 def searched(candles, state, *arguments):
@@ -114,6 +131,54 @@ def test_a_combination_is_searched_by_the_parameters_that_it_is_made_with(candle
     assert found["strategy"] == "combination"
     assert 20 <= found["best"]["judged"] <= 60
     assert found["best"]["weighting"] in {"performance", "volatility"}
+
+
+def test_the_closing_command_backtests_what_was_found_on_what_it_was_found_on(candles, tmp_path, capsys):
+    strategy = tmp_path / "my idea.py"
+    strategy.write_text(IDEA)
+    times = walk_of(11).close_ns[::8] // 1_000_000
+    funding = tmp_path / "funding.parquet"
+    pl.DataFrame({"ts": times, "funding_rate": [0.0003] * len(times)}).write_parquet(funding)
+    config = tmp_path / "my settings.toml"
+    config.write_text('mode = "backtest"\n[strategy.intents]\nno_trade_band = 0.2\n')
+    usual = ("--data", str(candles), "--state-dir", str(tmp_path), "--jobs", "1", "--trials", "3")
+    span = ("--from", "2023-11-20", "--to", "2024-02-20T12:00")
+    costs = ("--funding", str(funding), "--cash", "5000", "--fee-bps", "7.5/-1", "--half-spread-bps", "2")
+    asked = (
+        "--config",
+        str(config),
+        "--seed",
+        "4",
+        "--walk-forward",
+        "--windows",
+        "3",
+        *span,
+        *costs,
+        *usual,
+    )
+    assert run(["optimize", str(strategy), *asked]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert run(["optimize", str(strategy), *asked, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert shlex.split(found["command"]) == command
+    assert command[0] == "openoutcry"
+    assert run([*command[1:], "--state-dir", str(tmp_path), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    with RunStore(tmp_path) as runs:
+        searched, repeated = runs.load(found["run_id"]), runs.load(again["run_id"])
+    assert repeated.parameters == found["best"]
+    assert repeated.datasets == searched.datasets
+    assert repeated.opening_atoms == searched.opening_atoms
+    assert repeated.funding_atoms != 0
+    assert repeated.seed == searched.seed
+    before, after = ({**each.settings, "strategy": None} for each in (searched, repeated))
+    assert before == after
+    assert run(["report", found["run_id"], "--state-dir", str(tmp_path), "--json"]) == 0
+    page = Path(json.loads(capsys.readouterr().out)["report_path"]).read_text()
+    for window in found["windows"]:
+        told = f"{window['parameters']['warmup']}, is_bold {str(window['parameters']['is_bold']).lower()}"
+        assert f": warmup {told}" in page
+    assert "{&#x27;" not in page
 
 
 ENDLESS = '''\

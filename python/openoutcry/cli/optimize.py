@@ -1,5 +1,6 @@
 """Search a strategy's parameters, and see what is left of the best on data that it has not seen."""
 
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,8 @@ def optimize(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     What was interrupted goes on with the same command. The parameters that are found were chosen without
     the data that they are judged by: without --walk-forward these are the last 30 %.
     """
+    from msgspec.structs import replace  # noqa: PLC0415  --help needs none of it
+
     from openoutcry.assembly import paths  # noqa: PLC0415  --help needs none of it
     from openoutcry.backtesting.optimise.optimisation import optimise  # noqa: PLC0415
     from openoutcry.cli.optimize_run import market_of, request_of  # noqa: PLC0415
@@ -74,7 +77,9 @@ def optimize(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
             state=paths.state_dir(state_dir),
             tell=progress.tell,
         )
+    if options["config"] is not None:
+        found = replace(found, command=f"{found.command} --config {shlex.quote(str(options['config']))}")
     if as_json:
         put_json(found)
     else:
-        show(found, options["data"])
+        show(found)

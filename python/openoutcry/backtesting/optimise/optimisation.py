@@ -19,6 +19,7 @@ from openoutcry.backtesting.optimise.study import Plan, choose, search, source_s
 from openoutcry.backtesting.optimise.study_store import StudyStore
 from openoutcry.backtesting.optimise.trial import Trial
 from openoutcry.backtesting.optimise.walk_forward import Piece, walk
+from openoutcry.backtesting.report.command import repeat_command
 from openoutcry.backtesting.result import BacktestResult, Integers
 from openoutcry.backtesting.run_store import RunStore, canonical
 from openoutcry.backtesting.runner import check_candles_serve
@@ -82,7 +83,8 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True):
     """What an optimisation found: out of sample first. Sharpe ratios are annual, in `selection` a period's.
 
     `tried` is how often this strategy was ever tried on this data, by anybody who shares the state folder.
-    `best` are the parameters that were best over the last window's training: those to go on with.
+    `best` are the parameters that were best over the last window's training: those to go on with. `command`
+    backtests them over all of the data, with the same costs.
     """
 
     study: str
@@ -98,6 +100,7 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True):
     tried: int
     best: dict[str, Any]
     run_id: str
+    command: str
 
 
 def optimise(
@@ -253,6 +256,7 @@ def _judged(
         tried=tried,
         best={**problem.fixed, **chosen[-1].parameters},
         run_id=folder.name,
+        command=repeat_command(result),
     )
 
 
