@@ -99,6 +99,29 @@ def test_wrong_usage_says_what_to_do(candles, tmp_path, capsys, case):
     assert words in capsys.readouterr().err
 
 
+def test_a_folder_of_candles_is_searched_and_market_events_are_refused_unread(candles, tmp_path, capsys):
+    state = tmp_path / "state"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "one.parquet").write_bytes(candles.read_bytes())
+    assert searched(folder, state, "--trials", "1", "--json") == 0
+    of_folder = json.loads(capsys.readouterr().out)
+    assert searched(candles, state, "--trials", "1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["best"] == of_folder["best"]
+    other = pl.read_parquet(candles)
+    other.write_parquet(
+        folder / "two.parquet", metadata={**pl.read_parquet_metadata(candles), "symbol": "ETHUSDT"}
+    )
+    assert searched(folder, state, "--trials", "1") == 2
+    assert "choose with --symbol" in capsys.readouterr().err
+    assert searched(folder, state, "--trials", "1", "--symbol", "BTCUSDT", "--json") == 0
+    assert f"--data {folder / 'one.parquet'}" in json.loads(capsys.readouterr().out)["command"]
+    events = tmp_path / "GOOG_2012-06-21_34200000_57600000_message_1.csv"
+    events.write_text("not read at all")
+    assert searched(events, state, "--trials", "1") == 2
+    assert "holds market events of GOOG/USD, and candles alone are taken here" in capsys.readouterr().err
+
+
 def test_missing_data_and_unknown_strategies_are_named(candles, tmp_path, capsys):
     assert searched(tmp_path / "none.parquet", tmp_path) == 4
     assert "none.parquet" in capsys.readouterr().err

@@ -86,9 +86,9 @@ def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
     needs = chosen.strategy.needs
     if not (needs.book or request.others) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
-    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
+    refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
     if request.others:
-        _refuse(request, {"symbol": "--symbol"}, "several --data, which are a symbol each")
+        refuse(request, {"symbol": "--symbol"}, "several --data, which are a symbol each")
     data = history_at(request.data, request.symbol)
     if not isinstance(data, tuple) and data.kind != "trades":
         return _run_events(data, request, chosen, plugins, shows_progress=shows_progress)
@@ -160,7 +160,7 @@ def _run_events(
 ) -> BacktestResult:
     from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
 
-    _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
+    refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
     datasets = [events]
     for place in request.others:
         other = history_at(place, request.symbol)
@@ -187,7 +187,7 @@ def _run_recording(
     from openoutcry.backtesting.recorded_frames import survey  # noqa: PLC0415  loads the feed and the venue
     from openoutcry.backtesting.replay_run import run_recording  # noqa: PLC0415  as above
 
-    _refuse(
+    refuse(
         request,
         {"start": "--from", "end": "--to", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
         "a recording",
@@ -214,7 +214,8 @@ def _run_recording(
         )
 
 
-def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+def refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+    """Raise InvalidInputError if one of the options, by the request's field, was given."""
     given = [option for name, option in options.items() if getattr(request, name) not in (None, ())]
     if given:
         raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")

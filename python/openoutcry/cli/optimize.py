@@ -15,9 +15,11 @@ ENGINES: Final = ("local", "ray")
 @click.command()
 @click.argument("strategy")
 @click.option(
-    "--data", required=True, multiple=True, metavar="FILE", type=click.Path(path_type=Path),
-    help="Candles to search on; of each symbol that the strategy looks at.",
+    "--data", required=True, multiple=True, metavar="DATA", type=click.Path(path_type=Path),
+    help="Candles to search on: a file, a folder, or venue:symbol:kind of the catalogue. Of each symbol that "
+    "the strategy looks at.",
 )  # fmt: skip
+@click.option("--symbol", metavar="SYMBOL", help="Which one, if a folder holds several.")
 @click.option(
     "--trials", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many in all."
 )

@@ -66,7 +66,7 @@ def read_candles(
         MissingDataError: there is no such file.
         InvalidInputError: it cannot be read as candles at all.
     """
-    if tables.magic(path) == tables.PARQUET_MAGIC:
+    if tables.is_parquet(path):
         frame, facts = tables.read_parquet(path)
     else:
         frame, facts = tables.read_csv(path, KLINE_NAMES), {}
@@ -110,7 +110,7 @@ def candles_of(
 
 def read_funding(path: Path) -> Funding:
     """Funding rates, oldest first. Raises as `load_funding`."""
-    if tables.magic(path) == tables.PARQUET_MAGIC:
+    if tables.is_parquet(path):
         frame, _ = tables.read_parquet(path)
     else:
         frame = tables.read_csv(path)

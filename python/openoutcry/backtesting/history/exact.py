@@ -67,7 +67,8 @@ def scaled(text: "pl.Series", scale: int) -> Integers:
     if len(too_fine):
         row = int(too_fine[0])
         raise InvalidInputError(
-            f"row {row}: {text.name} {text[row]} has more than {scale} decimals; give a finer grid"
+            f"row {row}: {text.name} {text[row]} has more than {scale} decimals; "
+            "give a finer --step or --tick to `data import`"
         )
     whole = text.str.extract(r"^([^.]*)")
     digits = whole + fraction.str.pad_end(scale, "0")
@@ -115,7 +116,8 @@ def on_step(text: "pl.Series", step: Decimal) -> Integers:
     if len(off):
         row = int(off[0])
         raise InvalidInputError(
-            f"row {row}: {text.name} {text[row]} is not a multiple of {step}; give a finer tick or step"
+            f"row {row}: {text.name} {text[row]} is not a multiple of {step}; "
+            "give a finer --tick or --step to `data import`"
         )
     return np.ascontiguousarray(counts, np.int64)
 
