@@ -47,6 +47,17 @@ def _plain(cell: str | None, name: str, row: int) -> str:
     return format(value, "f")
 
 
+def plain_text(value: Decimal) -> str:
+    """A number as `decimal_column` writes it."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cut(text: "pl.Series", scale: int) -> "pl.Series":
+    """A column of `decimal_column` without the decimals beyond the scale."""
+    return text.str.replace(rf"(\.[0-9]{{{scale}}})[0-9]+$", "$1").str.replace(r"\.0*$", "")
+
+
 def decimals(text: "pl.Series") -> int:
     """The most decimals in a column of `decimal_column`."""
     lengths = text.str.extract(r"\.([0-9]+)$").str.len_bytes()
