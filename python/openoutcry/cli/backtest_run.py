@@ -239,7 +239,7 @@ def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
     if request.config is None or request.cash is not None:
-        costs["backtest.cash_atoms"] = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+        costs["backtest.cash_atoms"] = _cash(request.cash or DEFAULT_CASH)
     if request.config is None or request.fee_bps is not None:
         costs |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
     if request.seed is not None:
@@ -269,8 +269,21 @@ def settings_of(
         assert isinstance(taker_ppm, int)
         above = backtest_defaults(first, cash_atoms, taker_ppm, others)
     if request.half_spread_bps is not None:
-        above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
+        half_spread_ppm = _ppm(request.half_spread_bps, "--half-spread-bps")
+        if half_spread_ppm < 0:
+            raise InvalidInputError(
+                f"--half-spread-bps {request.half_spread_bps} is below 0: a taker would be paid for the "
+                "spread; give 0 or more"
+            )
+        above["backtest.half_spread_ppm"] = half_spread_ppm
     return _named(load_settings(request.config, {**above, **costs}), found_at, parameters)
+
+
+def _cash(text: str) -> int:
+    atoms = atoms_from_text(text, what="--cash")
+    if atoms <= 0:
+        raise InvalidInputError(f"--cash {text} is no account to begin with; give more than 0")
+    return atoms
 
 
 def _fees(text: str) -> tuple[int, int]:
