@@ -93,6 +93,20 @@ def test_candles_of_a_file_are_what_is_checked_on(oo, peek, candles):
     assert called.result["report"]["biases"][0]["row"] == 0  # it rises from the first candle on
 
 
+def test_a_folder_is_checked_on_and_a_file_without_a_symbol_is_given_one(oo, peek, candles):
+    of_file = oo("check", peek, "--data", candles, "--json").result
+    folder = candles.parent / "folder"
+    folder.mkdir()
+    candles.rename(folder / "candles.parquet")
+    assert oo("check", peek, "--data", folder, "--json").result == of_file
+    rows = "".join(f"{1_700_000_040 + 60 * row},10,12,9,{10 + row % 2},1\n" for row in range(80))
+    (folder / "prices.csv").write_text(f"time,open,high,low,close,volume\n{rows}")
+    (folder / "candles.parquet").unlink()
+    assert "give --symbol" in oo("check", peek, "--data", folder / "prices.csv", "--json").error["message"]
+    named = oo("check", peek, "--data", folder / "prices.csv", "--symbol", "ETH-USD", "--json")
+    assert named.result["report"]["rows"] == 80
+
+
 def test_a_classifier_can_be_checked(oo):
     called = oo("check", "moving-average-rsi", "--json")
     assert (called.code, called.result["report"]["subject"]) == (0, "classifier")

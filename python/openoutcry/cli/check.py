@@ -16,8 +16,10 @@ EXIT_UNFIT: Final = 1
 @click.command()
 @click.argument("subject", metavar="STRATEGY")
 @click.option(
-    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Candles  [default: synthetic]."
-)
+    "--data", type=click.Path(path_type=Path), metavar="DATA",
+    help="Candles: a file, a folder, or venue:symbol:kind of the catalogue  [default: synthetic].",
+)  # fmt: skip
+@click.option("--symbol", default="", metavar="SYMBOL", help="Which one, if a folder holds several.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is made up.")
 @json_option
