@@ -73,9 +73,9 @@ def test_a_candle_without_counterpart_is_not_asked_about_but_trades():
     first = [flat(1_000)] * 3 + [flat(1_000), flat(1_000)]
     other = [flat(2_000)] * 3 + [None, flat(2_000)]
     result = run(two(first, other))
-    (bought,) = result.fills  # the order for the other finds no candle, and expires
+    (bought,) = result.fills  # the order for the other finds no candle, twice, and expires
     assert (bought.symbol, bought.at_ns) == (BTC, FIRST_NS + 3 * INTERVAL_NS)
-    assert result.counts["orders_unfilled"] == 1
+    assert result.counts["orders_unfilled"] == 2
     assert len(result.curve) == 5
     assert [each.kind for each in result.datasets[0].findings] == ["no_counterpart"]
 
@@ -93,6 +93,11 @@ def test_each_contract_pays_its_own_funding():
     paid = bought.size_lots * 1_000 * 1_000 // 1_000
     received = sold.size_lots * 2_000 * 1_000 * 4 // 10_000
     assert result.funding_atoms == paid - received
+    # The yardstick holds half of the cash of each, and pays for both: no price changes here.
+    lots = [CASH_ATOMS // 2 * 1_000 // (price * 1_000 * 1_001) for price in (1_000, 2_000)]
+    costs = lots[0] * 1_000 * 1_000 // 1_000 + lots[1] * 2_000 * 1_000 * 4 // 10_000
+    held = result.curve.benchmark_atoms
+    assert [int(held[0]) - int(each) for each in held] == [0, 0, 0, 0, costs, costs]
     assert [each.kind for each in result.datasets] == ["candles", "funding"] * 2
     unpaid, half, other_half = (
         run(two(*rows)),
@@ -133,7 +138,7 @@ def test_the_future_changes_nothing_before_it():
     opens_ns, *prices, volume = markets[1].series.columns()
     shifted = [np.concatenate((column[:cut], column[cut:] + 1_234)) for column in prices]
     series = CandleSeries(markets[1].series.instrument, INTERVAL_NS, opens_ns, *shifted, volume)
-    results = [run(each) for each in (markets, [markets[0], CandleMarket(series)])]
+    results = [run(each, Apart(leg=0.3)) for each in (markets, [markets[0], CandleMarket(series)])]
     end_ns = int(opens_ns[cut])
     before, after = ([fill for fill in result.fills if fill.at_ns < end_ns] for result in results)
     assert before == after != []

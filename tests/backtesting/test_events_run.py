@@ -108,6 +108,12 @@ def test_a_makers_ledger_to_the_last_atom_with_partial_fills_rebates_and_funding
     cash = (-3 * 9_990 - 2 * 9_990 + 10_010) * TICK_LOT - sum(fees) - paid
     assert int(result.curve.equity_atoms[-1]) == CASH + cash + 4 * 10_000 * TICK_LOT
     assert result.curve.position_lots[-1] == 4
+    first = int(result.curve.price_ticks[0])
+    held = CASH * 1_000 // (first * TICK_LOT * 1_001)  # the yardstick's lots: a fee of a thousandth
+    cost = held * first * TICK_LOT
+    paid = -(-held * 10_010 * TICK_LOT // 1_000) - held * 9_995 * TICK_LOT // 2_000  # at the same prices
+    expected = CASH - cost - -(-cost // 1_000) - paid + held * 10_000 * TICK_LOT
+    assert int(result.curve.benchmark_atoms[-1]) == expected
 
 
 def test_a_takers_ledger_to_the_last_atom_with_partial_fills_and_funding():
@@ -136,6 +142,11 @@ def test_a_takers_ledger_to_the_last_atom_with_partial_fills_and_funding():
         assert fill.fee_atoms == -(-fill.price_ticks * fill.size_lots * TICK_LOT // 1_000)
         assert fill.liquidity == "taker"
     assert result.funding_atoms == 59 * 10_000 * TICK_LOT // 100  # at the mid
+    first, last = (int(result.curve.price_ticks[row]) for row in (0, -1))
+    held = cash * 1_000 // (first * TICK_LOT * 1_001)
+    cost = held * first * TICK_LOT
+    kept = cash - cost - -(-cost // 1_000) + held * (last * TICK_LOT - 10_000 * TICK_LOT // 100)
+    assert int(result.curve.benchmark_atoms[-1]) == kept
     traded_atoms = sum(-signed(fill) * fill.price_ticks * TICK_LOT for fill in result.fills)
     assert result.net_atoms == traded_atoms - result.fees_atoms - result.funding_atoms
 

@@ -4,8 +4,9 @@ import pytest
 from tests.backtesting.event_histories import dataset, traded
 from tests.native.simulated_flow import ASK, BOOK, rows, simulator
 
+from openoutcry.backtesting.funding_flows import funding_atoms, funding_of_fills
 from openoutcry.backtesting.history.candles import Funding
-from openoutcry.backtesting.marks import MAX_MARKS, Marks, funding_atoms, funding_of_fills, mark_interval_ns
+from openoutcry.backtesting.marks import MAX_MARKS, Marks, mark_interval_ns
 
 
 def test_marks_are_mids_an_interval_apart_and_one_at_the_end():

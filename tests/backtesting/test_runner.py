@@ -12,10 +12,13 @@ from tests.backtesting.candle_histories import (
     series,
     settings,
 )
+from tests.backtesting.statistics.made_results import fill as made_fill
 
+from openoutcry.backtesting.funding_flows import funding_of_fills, funding_of_holding
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.runner import run_candles
 from openoutcry.domain.errors import InvalidInputError, MissingDataError, OpenOutcryError
+from openoutcry.domain.units import NS_PER_S
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.buy_and_hold import BuyAndHold
 from openoutcry.strategies.model_directed import ModelDirected
@@ -33,6 +36,13 @@ class Above(Strategy, frozen=True):
 
     def observe(self, market):
         return self.hold(1.0 if market.close[-1] > self.level else self.below, "above or below")
+
+
+class AlwaysAbove(Above, frozen=True):
+    """As Above, all at once as well."""
+
+    def exposures(self, candles):
+        return np.where(candles.close > self.level, 1.0, self.below)
 
 
 class Steps(Above, frozen=True):
@@ -116,12 +126,46 @@ def test_the_yardstick_buys_once_and_pays_one_fee():
     ]
 
 
-def test_a_thin_candle_fills_a_part_and_the_rest_expires():
-    rows = [*FLAT, (10_000, 10_010, 9_990, 10_005, 1_000_000), (10_004, 10_010, 10_000, 10_005, 50_009)]
-    result = run_candles(series(rows), Above(), settings())
-    (bought,) = result.fills
-    assert bought.size_lots == 5_000  # a tenth, rounded down
-    assert result.counts["orders_unfilled"] == 1
+def test_the_yardstick_pays_the_funding_of_what_it_holds():
+    rows = [(close, 10_000, 9_900, close, 1_000_000) for close in (9_990, 9_990, 9_980, 9_970, 9_960, 9_960)]
+    # Before it holds, as it buys, at a close, within a candle, and at the end of the data.
+    times = np.array([30, 60, 120, 240, 360], np.int64) * NS_PER_S + FIRST_NS
+    funding = Funding(times + np.array([0, 0, 0, 7, 0]), np.array([0.04, 0.04, 0.0001, -0.0003, 0.04]))
+    curve = run_candles(series(rows, "linear"), Above(), settings("linear"), funding=funding).curve
+    held = 10_000 * 1_000  # atoms to the tick, as above; they cost 99.9e9 and a fee of 99.9e6
+    paid, received = 9_990_000, 29_910_000  # 1 bp of 99.9e9, 3 bps of 99.7e9: at the last closes before
+    cash = CASH_ATOMS - 99_900_000_000 - 99_900_000
+    assert curve.benchmark_atoms.tolist() == [
+        cash + held * 9_990,
+        cash + held * 9_990,
+        cash + held * 9_980 - paid,
+        cash + held * 9_970 - paid,
+        cash + held * 9_960 - paid + received,
+        cash + held * 9_960 - paid + received,
+    ]
+
+
+@hypothesis_settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10**6), kind=st.sampled_from(["linear", "inverse"]))
+def test_what_holds_from_the_first_close_pays_as_the_yardstick_does(seed, kind):
+    history = random_series(seed, 60, kind)
+    times = history.close_ns[::7] + np.random.default_rng(seed).integers(-3, 4, len(history.close_ns[::7]))
+    funding = Funding(times, np.random.default_rng(seed).normal(0, 0.001, len(times)))
+    lots = 12_345
+    bought = made_fill(1, "buy", 1, lots, symbol=history.instrument.symbol)
+    bought = msgspec.structs.replace(bought, at_ns=int(history.close_ns[0]))
+    assert funding_of_fills(history, [bought], funding) == funding_of_holding(history, lots, funding)
+
+
+@pytest.mark.parametrize("asks_each_candle", [False, True])
+def test_thin_candles_fill_parts_until_all_is_held(asks_each_candle):
+    thin = [(10_004, 10_010, 10_000, 10_005, volume) for volume in (50_009, 30_001, 20_000, 500_000, 500_000)]
+    rows = [*FLAT, (10_000, 10_010, 9_990, 10_005, 1_000_000), *thin]
+    result = run_candles(series(rows), AlwaysAbove(), settings(), asks_each_candle=asks_each_candle)
+    # A tenth of each candle, rounded down, and in the third what the first order lacked.
+    assert [fill.size_lots for fill in result.fills] == [5_000, 3_000, 1_878]
+    assert [(fill.at_ns - FIRST_NS) // INTERVAL_NS for fill in result.fills] == [3, 4, 5]
+    assert result.counts["orders_unfilled"] == 2
 
 
 def test_an_order_that_takes_its_time_pays_for_it():

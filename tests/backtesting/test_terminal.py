@@ -1,16 +1,20 @@
+import dataclasses
 import io
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from tests.backtesting.backtested import backtested, hostile_findings
 
 from openoutcry.backtesting.judgement import judgement_of
+from openoutcry.backtesting.report.sections import costs, key_figures
+from openoutcry.backtesting.report.wording import MINUS, NOTHING
 from openoutcry.backtesting.result_json import as_json
 from openoutcry.backtesting.terminal import BLOCKS, show, sparkline
-from openoutcry.domain.units import atoms_to_text
+from openoutcry.domain.units import ATOMS_PER_UNIT, atoms_to_text
 
 
 def shown(judgement, **options):
@@ -28,6 +32,30 @@ def test_the_verdict_comes_first_and_buy_and_hold_stands_beside(tmp_path):
     assert judgement.result.run_id in text
     assert "report.html" in text
     assert "\x1b" not in text  # no colours where it is no terminal
+
+
+@pytest.mark.parametrize(
+    ("paid", "told"), [(166.35, f"{MINUS}166.35 USDT paid"), (-166.35, "+166.35 USDT received")]
+)
+def test_below_0_is_what_the_account_lost_on_the_terminal_and_in_the_report(paid, told):
+    result, _ = backtested()
+    atoms = round(paid * ATOMS_PER_UNIT)
+    judgement = judgement_of(dataclasses.replace(result, funding_atoms=atoms))
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in shown(judgement).splitlines() if line}
+    assert lines["funding"] == told
+    assert lines["fees"].startswith(MINUS)
+    assert f">{told[0]}166.35000000 USDT".replace("+", "") in costs(judgement)
+    assert next(value for name, value, _ in key_figures(judgement) if name == "Fees").startswith(MINUS)
+
+
+def test_a_years_sharpe_and_its_band_of_ten_days_are_withheld_with_the_reason():
+    judgement = judgement_of(backtested(hours=240)[0])
+    assert judgement.bands is not None
+    assert judgement.bands.sharpe is None
+    row = next(line for line in shown(judgement).splitlines() if line.startswith("Sharpe"))
+    assert row.split(maxsplit=3)[1:] == [NOTHING, NOTHING, "fewer than 30 days say nothing of a year"]
+    assert ("Sharpe ratio", NOTHING, "fewer than 30 days say nothing of a year") in key_figures(judgement)
+    assert "only 10 days of data" in judgement.verdict.line
 
 
 def test_warnings_of_the_data_are_shown_as_text():

@@ -74,6 +74,38 @@ def test_people_get_a_table(oo, candles):
     assert "buy and hold" in answer.out
 
 
+def test_a_flaw_outside_of_the_time_traded_is_not_held_against_it(oo, candles):
+    frame, facts = pl.read_parquet(candles), pl.read_parquet_metadata(candles)
+    still = frame.with_columns(volume=pl.when(pl.int_range(600) == 500).then(0).otherwise(pl.col("volume")))
+    still.write_parquet(
+        candles, metadata={name: text for name, text in facts.items() if "schema" not in name}
+    )
+    typed = ("backtest", "buy_and_hold", "--data", candles, "--json")
+
+    def rows(*span):
+        [data] = oo(*typed, *span).result["datasets"]
+        return [(each["kind"], each["row"]) for each in data["findings"] if each["severity"] == "warning"]
+
+    assert rows() == rows("--from", "2024-01-02T12:00") == [("zero_volume", 500)]
+    assert rows("--to", "2024-01-02T12:00") == []
+
+
+def test_fees_that_nobody_gave_for_a_venue_of_which_none_are_known_are_a_guess(oo, candles):
+    facts = pl.read_parquet_metadata(candles)
+    named = {name: text for name, text in facts.items() if "schema" not in name} | {"venue": "okx-swap"}
+    pl.read_parquet(candles).write_parquet(candles, metadata=named)
+    typed = ("backtest", "buy_and_hold", "--data", candles)
+    guess = "fees of 5 bps for a taker and 2 bps for a maker are a guess: okx-swap's are not known"
+    answer = oo(*typed, "--json").result
+    assert f"{guess}; give --fee-bps" in answer["assumptions"]
+    assert f"! {guess}" in " ".join(oo(*typed).out.split())
+    page, again = again_as_its_report_says(oo, answer)
+    assert {**again, "wall_s": 0} == {**answer, "wall_s": 0}
+    assert Path(again["report_path"]).read_bytes() == page
+    for given in ("5/2", "10"):
+        assert "a guess" not in str(oo(*typed, "--fee-bps", given, "--json").result["assumptions"])
+
+
 def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
     funding = candles.with_name("funding.parquet")
     options = (

@@ -1,10 +1,16 @@
 """What backtests on candles and on recorded frames take for granted, in words."""
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from openoutcry.assembly.settings import Settings
 from openoutcry.backtesting.fee_schedule import fee_sentences
+from openoutcry.backtesting.funding_cover import funding_sentences
+from openoutcry.backtesting.result import DatasetRecord
+from openoutcry.domain.instrument import Instrument
 
+NO_LIQUIDATION: Final = "nothing is liquidated: losses may exceed the cash"
+FUNDING: Final = "funding is paid on what is held at its time, at the last close before"
 TOGETHER: Final = (
     "all symbols are traded from one account; candles are shown in the order of their closes",
     "the strategy is asked when each symbol has closed a candle at the same moment",
@@ -12,8 +18,10 @@ TOGETHER: Final = (
 )
 
 
-def assumptions(settings: Settings, *, symbols: int = 1) -> tuple[str, ...]:
-    """One sentence for each assumption of a backtest over candles of so many symbols."""
+def assumptions(
+    settings: Settings, instruments: Sequence[Instrument], datasets: Sequence[DatasetRecord]
+) -> tuple[str, ...]:
+    """One sentence for each assumption of a backtest over candles of these instruments."""
     costs, risk = settings.backtest, settings.risk
     order_ms, report_ms = costs.order_latency_ns / 1e6, costs.report_latency_ns / 1e6
     shorts = "left out" if settings.strategy.intents.long_only else "taken"
@@ -27,8 +35,16 @@ def assumptions(settings: Settings, *, symbols: int = 1) -> tuple[str, ...]:
         f"at most {risk.max_weight:.0%} of the equity is invested; shorts are {shorts}",
         f"risk targets a volatility of {risk.target_volatility_per_year:g} a year (1e+06 is no target)",
         f"risk halts at a drawdown of {risk.max_drawdown_bps / 100:g} %",
-        *(TOGETHER if symbols > 1 else ()),
+        *funding_sentences(instruments, datasets, FUNDING),
+        *instrument_sentences(instruments),
+        *(TOGETHER if len(instruments) > 1 else ()),
     )
+
+
+def instrument_sentences(instruments: Sequence[Instrument]) -> Iterator[str]:
+    """What is assumed of the venue's rules for these instruments, in words."""
+    if any(each.is_contract for each in instruments):
+        yield NO_LIQUIDATION
 
 
 def replay_assumptions(settings: Settings, shift_ns: int, speed: float, settle_ns: int) -> tuple[str, ...]:

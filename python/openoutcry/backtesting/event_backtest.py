@@ -8,9 +8,10 @@ from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
 from openoutcry.backtesting.candle_backtest import Chronicle
 from openoutcry.backtesting.floor import TradingFloor
+from openoutcry.backtesting.funding_flows import funding_atoms
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.datasets import EventsDataset
-from openoutcry.backtesting.marks import Marks, funding_atoms, mark_interval_ns
+from openoutcry.backtesting.marks import Marks, mark_interval_ns
 from openoutcry.backtesting.simulated_market import Progress, simulator_of
 from openoutcry.backtesting.simulated_venue import SimulatedVenue
 from openoutcry.domain.decider import Decider

@@ -10,13 +10,15 @@ import numpy as np
 
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
-from openoutcry.backtesting.account_curve import CashFlow
-from openoutcry.backtesting.assumptions import TOGETHER
+from openoutcry.backtesting.assumptions import NO_LIQUIDATION, TOGETHER
 from openoutcry.backtesting.event_backtest import CANDLE, EventBacktest
+from openoutcry.backtesting.funding_cover import funding_sentences, with_cover
+from openoutcry.backtesting.funding_flows import CashFlow, funding_of_fills
 from openoutcry.backtesting.history.candles import CandleSeries, Funding, record_funding
 from openoutcry.backtesting.history.datasets import EventsDataset
+from openoutcry.backtesting.history.findings_within import of_the_whole
 from openoutcry.backtesting.history.instruments import settled_as
-from openoutcry.backtesting.marks import funding_of_fills, joint_curve
+from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
 from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord, Integers
 from openoutcry.backtesting.runner import parameters_of, run_id_of
@@ -138,15 +140,15 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
     paid: dict[str, list[CashFlow]] = {each.instrument.symbol: [] for each in series}
     for settled in backtest.funding:
         paid[settled.symbol].append((settled.at_ns, settled.amount_atoms))
-    curve = joint_curve(series, costs.cash_atoms, fills, paid, costs.taker_fee_ppm)
+    curve = joint_curve(series, costs.cash_atoms, fills, paid, costs.taker_fee_ppm, rates=run.funding)
     worth = [
         each.instrument.worth_atoms(int(each.close_ticks[-1]), ledger.position_lots(each.instrument.symbol))
         for each in series
     ]
     _check_account(run.run_id, ledger.cash_atoms(series[0].instrument.symbol) + sum(worth), curve)
-    unpaid = () if run.funding else ("no funding is paid",)
+    plain = _result(run, curve, fills)
     return replace(
-        _result(run, curve, fills),
+        plain,
         funding_atoms=-sum(each.amount_atoms for each in backtest.funding),
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
@@ -154,7 +156,7 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
             *simulated_assumptions(settings, run.datasets),
             "a candle is known with the first trade after it; deciding takes no time",
             "the feed is never stale, and nothing is alerted",
-            *(unpaid or ("funding is paid on what we know to hold, at the mid",)),
+            *_funding_sentences(plain, "funding is paid on what we know to hold, at the mid"),
             *(TOGETHER if len(series) > 1 else ()),
         ),
         marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in series},
@@ -182,16 +184,18 @@ def _quote(run: _Run, *, in_python: bool) -> BacktestResult:
     worth = instrument.worth_atoms(int(quoted.curve.price_ticks[-1]), position)
     total = run.settings.backtest.cash_atoms + cash_atoms + received + worth
     _check_account(run.run_id, total, quoted.curve)
-    sentences = [*simulated_assumptions(run.settings, run.datasets)]
-    sentences.append(
-        "funding is paid on what is held, at the price before; it ends no mandate"
-        if run.funding
-        else "no funding is paid"
-    )
+    plain = _result(run, quoted.curve, quoted.fills)
+    sentences = [
+        *simulated_assumptions(run.settings, run.datasets),
+        *_funding_sentences(
+            plain, "funding is paid on what is held, at the price before; it ends no mandate"
+        ),
+    ]
     if instrument.kind == "spot":
         sentences.append("what is sold short is borrowed without cost: a maker on spot needs an inventory")
+        sentences.append(NO_LIQUIDATION)
     return replace(
-        _result(run, quoted.curve, quoted.fills),
+        plain,
         funding_atoms=-received,
         counts={"decisions": session.decisions, "fills": len(quoted.fills)},
         refusals=dict(sorted(session.refusals.items())),
@@ -221,7 +225,9 @@ def _quoted(run: _Run, *, is_native: bool) -> _Quoted | None:
         return None
     symbol = dataset.instrument.symbol
     paid = funding_of_fills(series, fills, run.funding.get(symbol))
-    curve = joint_curve([series], costs.cash_atoms, fills, {symbol: paid}, costs.taker_fee_ppm)
+    curve = joint_curve(
+        [series], costs.cash_atoms, fills, {symbol: paid}, costs.taker_fee_ppm, rates=run.funding
+    )
     return _Quoted(session, fills, paid, curve)
 
 
@@ -255,12 +261,13 @@ def _check_account(run_id: str, account_atoms: int, curve: Curve) -> None:
 def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
     """What both ways have in common."""
     settings = run.settings
+    records = (record for dataset in run.datasets for record in _records(dataset, run.funding))
     return BacktestResult(
         run_id=run.run_id,
         strategy=run.strategy.name,
         parameters=parameters_of(run.strategy),
         instruments={dataset.instrument.symbol: dataset.instrument for dataset in run.datasets},
-        datasets=tuple(record for dataset in run.datasets for record in _records(dataset, run.funding)),
+        datasets=tuple(with_cover(records, run.funding, curve.times_ns)),
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -272,6 +279,11 @@ def _result(run: _Run, curve: Curve, fills: Sequence[Fill]) -> BacktestResult:
         funding_atoms=0,
         source_sha256=own_source_sha256(run.strategy),
     )
+
+
+def _funding_sentences(result: BacktestResult, paid: str) -> Iterator[str]:
+    """What is assumed of funding."""
+    return funding_sentences(result.instruments.values(), result.datasets, paid)
 
 
 def _records(dataset: EventsDataset, funding: Mapping[str, Funding]) -> Iterator[DatasetRecord]:
@@ -317,6 +329,7 @@ def ending_at(dataset: EventsDataset, end_ns: int) -> EventsDataset:
     def stream(from_ns: int, to_ns: int) -> Iterator[Integers]:
         return dataset.stream(from_ns, min(to_ns, end_ns))
 
-    return replace(
-        dataset, record=msgspec.structs.replace(record, last_ns=TimestampNs(end_ns - 1)), stream=stream
+    cut = msgspec.structs.replace(
+        record, last_ns=TimestampNs(end_ns - 1), findings=of_the_whole(record.findings)
     )
+    return replace(dataset, record=cut, stream=stream)

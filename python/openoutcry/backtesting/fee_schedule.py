@@ -1,6 +1,7 @@
 """A venue's fees by tiers of what was traded, for venues that are not the simulator (which has its own)."""
 
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from openoutcry.assembly.backtest_settings import PPM_PER_BPS, BacktestSettings
@@ -8,6 +9,9 @@ from openoutcry.domain.units import NS_PER_S, atoms_to_text
 
 NS_PER_DAY: Final = 86_400 * NS_PER_S
 TIER_DAYS: Final = 30  # whole UTC days before the one of a fill
+
+FEES_KNOWN_OF: Final = "binance"  # how the names of venues begin whose usual fees a backtest knows
+GUESSED: Final = "are a guess"
 
 
 class FeeSchedule:
@@ -47,6 +51,21 @@ def fee_sentences(costs: BacktestSettings, received: str = "") -> tuple[str, ...
         first,
         f"by what an instrument traded in the 30 whole UTC days before, they are {tiers}",
     )
+
+
+def guessed_fees(venues: Iterable[str], costs: BacktestSettings) -> Iterator[str]:
+    """A sentence for each venue whose usual fees are not known: those of a backtest that names none."""
+    taker, maker = (f"{each / PPM_PER_BPS:g} bps" for each in (costs.taker_fee_ppm, costs.maker_fee_ppm))
+    fees = taker if taker == maker else f"{taker} for a taker and {maker} for a maker"
+    for venue in dict.fromkeys(venues):
+        if not venue.startswith(FEES_KNOWN_OF):
+            name = venue if venue not in {"", "unknown"} else "the venue"
+            yield f"fees of {fees} {GUESSED}: {name}'s are not known; give --fee-bps"
+
+
+def is_guess(sentence: str) -> bool:
+    """Whether an assumption is one of `guessed_fees`."""
+    return sentence.startswith("fees of ") and GUESSED in sentence
 
 
 def _rates(taker_ppm: int, maker_ppm: int) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.statistics.bootstrap import FEWEST_RETURNS, Bands, bands_of
 from openoutcry.backtesting.statistics.performance import Performance, performance_of
@@ -12,7 +14,8 @@ from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What the report and the terminal show. `bands` is None where the time is too short for a bootstrap.
+    """What the report and the terminal show. `bands` is None where the time is too short for a bootstrap,
+    that of the Sharpe ratio also where the ratio is withheld.
 
     `trials` is what is known of other tries.
     """
@@ -39,5 +42,7 @@ def judgement_of(result: BacktestResult, trials: Trials | None = None) -> Judgem
         if len(returns) >= FEWEST_RETURNS
         else None
     )
+    if bands is not None and performance.sharpe is None:
+        bands = msgspec.structs.replace(bands, sharpe=None)
     trials = trials or Trials()
     return Judgement(result, trips, performance, judge(result, performance, trials), bands, trials)

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from openoutcry.backtesting.account_curve import CashFlow, account_curve, bought_and_held
+from openoutcry.backtesting.account_curve import account_curve, bought_and_held
+from openoutcry.backtesting.funding_flows import CashFlow
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.result import Curve, DatasetRecord
 from openoutcry.domain.instrument import Instrument
@@ -14,7 +15,6 @@ from openoutcry.domain.orders import Fill
 from openoutcry.native import Simulator
 
 MAX_MARKS: Final = 100_000  # points of a curve
-RATE_UNITS: Final = 10**12  # a funding rate is a whole number of 10^-12
 
 
 def mark_interval_ns(records: Sequence[DatasetRecord], least_ns: int) -> int:
@@ -79,11 +79,13 @@ def joint_curve(
     fills: Sequence[Fill],
     paid: Mapping[str, Sequence[CashFlow]],
     taker_fee_ppm: int,
+    *,
+    rates: Mapping[str, Funding],
 ) -> Curve:
     """One account's curve over instruments with the same times; price and position are of the first.
 
     `paid` is the funding by symbol. Fills are in the order of their times. The benchmark is the opening cash
-    in equal parts, each bought and held.
+    in equal parts, each bought and held; it pays the funding of `rates`, by symbol, on what it holds.
 
     Raises:
         InvalidInputError: as `account_curve`.
@@ -93,32 +95,12 @@ def joint_curve(
     for index, each in enumerate(series):
         symbol = each.instrument.symbol
         own = [fill for fill in fills if fill.symbol == symbol]
-        cash = 0 if index else opening_atoms
-        curves.append(account_curve(each, cash, own, paid.get(symbol, ()), taker_fee_ppm))
-        held.append(bought_and_held(each, part if index else part + rest, taker_fee_ppm))
+        cash, share = (0, part) if index else (opening_atoms, part + rest)
+        held.append(bought_and_held(each, share, taker_fee_ppm, rates.get(symbol)))
+        curves.append(account_curve(each, cash, own, paid.get(symbol, ()), held[-1]))
     first, *others = curves
     return replace(
         first,
         equity_atoms=sum((each.equity_atoms for each in others), first.equity_atoms),
         benchmark_atoms=sum(held[1:], held[0]),
     )
-
-
-def funding_atoms(instrument: Instrument, price_ticks: int, position_lots: int, rate: float) -> int:
-    """What the account gets: a long position pays `rate` of its value; rounded against us."""
-    return -instrument.part_atoms(price_ticks, position_lots, round(rate * RATE_UNITS), RATE_UNITS)
-
-
-def funding_of_fills(series: CandleSeries, fills: Sequence[Fill], funding: Funding | None) -> list[CashFlow]:
-    """The funding of one instrument's fills, at the last price before each time; before the first, none."""
-    if funding is None:
-        return []
-    flows: list[CashFlow] = []
-    lots = np.cumsum([0, *(each.size_lots if each.side == "buy" else -each.size_lots for each in fills)])
-    held = np.searchsorted(np.array([each.at_ns for each in fills], np.int64), funding.times_ns)
-    marks = np.searchsorted(series.close_ns, funding.times_ns, side="right") - 1
-    for at_ns, rate, fill, mark in zip(funding.times_ns, funding.rates, held, marks, strict=True):
-        if lots[fill] and mark >= 0 and at_ns < series.close_ns[-1]:
-            price = int(series.close_ticks[mark])
-            flows.append((at_ns, funding_atoms(series.instrument, price, int(lots[fill]), float(rate))))
-    return flows

@@ -11,8 +11,9 @@ from openoutcry.assembly.replay_pace import in_market_time
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.account_curve import bought_and_held
-from openoutcry.backtesting.assumptions import replay_assumptions
+from openoutcry.backtesting.assumptions import instrument_sentences, replay_assumptions
 from openoutcry.backtesting.equity import EquityCurve, equity_curve
+from openoutcry.backtesting.funding_cover import funding_sentences
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.recorded_frames import RecordedFrames
 from openoutcry.backtesting.replay_backtest import SETTLE_NS, Frame, ReplayBacktest, Witness
@@ -84,7 +85,11 @@ def run_recording(
         funding_atoms=0,
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
-        assumptions=replay_assumptions(settings, data.shift_ns, speed, SETTLE_NS),
+        assumptions=(
+            *replay_assumptions(settings, data.shift_ns, speed, SETTLE_NS),
+            *funding_sentences([instrument], (), ""),
+            *instrument_sentences([instrument]),
+        ),
         halt_reason=backtest.floor.halt_reason,
         unfilled=backtest.unfilled,
         replay_speed=speed,

@@ -51,8 +51,8 @@ class Curve:
     """The account at moments of the market's time, all columns of one length.
 
     `equity_atoms` is cash and positions at the prices then, fees and funding included; `benchmark_atoms` the
-    opening cash bought and held, in equal parts of all symbols, one fee each included. Price and position are
-    of the first symbol.
+    opening cash bought and held, in equal parts of all symbols, one fee each and their funding included.
+    Price and position are of the first symbol.
     """
 
     times_ns: Integers

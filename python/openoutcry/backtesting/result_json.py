@@ -14,7 +14,8 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
 
     `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`, `source_sha256` (of the
     strategy's own files, or empty); `datasets` with their hashes and findings; `verdict` {level, line,
-    reasons}; `opening`, `net`, `gross`, `fees`, `funding`, exact decimal text in units of `quote`;
+    reasons}; `opening`, `net`, `gross`, `fees`, `funding`, exact decimal text in units of `quote`,
+    where fees and funding are what was paid, and below 0 what was received;
     `performance` with every figure (shares of 1, amounts in atoms, None with its reason in `undefined`);
     `bands` or null; `trials` (`count`: how often it was tried on this data; `deflated`); `counts`,
     `refusals`, `assumptions`, `halt_reason`, `versions`, `fills` (their number), `by_symbol` (each one's

@@ -13,6 +13,7 @@ from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.assumptions import assumptions
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
 from openoutcry.backtesting.candle_markets import CandleMarket, side_by_side, together
+from openoutcry.backtesting.funding_cover import with_cover
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.marks import joint_curve
@@ -64,7 +65,7 @@ def run_candle_markets(
     Several instruments are traded in the time that all have candles of, from one account; the first is the
     strategy's own. A strategy of one with `exposures` is asked only at the candles where the desk acts,
     unless `asks_each_candle`; the result is the same. `plugins` may veto orders, as live. Funding is paid on
-    what is held, by the benchmark never. `parameters` are those that the strategy was made with, if not its
+    what is held, by the benchmark too. `parameters` are those that the strategy was made with, if not its
     fields.
 
     Raises:
@@ -89,14 +90,18 @@ def run_candle_markets(
         for symbol, venue in backtest.venues.items()
     }
     marks = side_by_side([market.series for market in markets])
-    curve = joint_curve(marks, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm)
+    rates = {each.symbol: each.funding for each in markets if each.funding is not None}
+    curve = joint_curve(marks, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm, rates=rates)
     _check_account(backtest, int(curve.equity_atoms[-1]), marks)
+    instruments = {market.symbol: market.series.instrument for market in markets}
+    records = (record for market in markets for record in market.records)
+    datasets = tuple(with_cover(records, rates, curve.times_ns))
     return BacktestResult(
         run_id=run_id_of(identity),
         strategy=strategy.name,
         parameters=parameters,
-        instruments={market.symbol: market.series.instrument for market in markets},
-        datasets=tuple(record for market in markets for record in market.records),
+        instruments=instruments,
+        datasets=datasets,
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -108,7 +113,7 @@ def run_candle_markets(
         funding_atoms=-sum(amount for flows in paid.values() for _, amount in flows),
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
-        assumptions=assumptions(settings, symbols=len(markets)),
+        assumptions=assumptions(settings, list(instruments.values()), datasets),
         halt_reason=backtest.floor.halt_reason,
         marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in marks},
         source_sha256=code,

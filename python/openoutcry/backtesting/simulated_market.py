@@ -7,6 +7,7 @@ import numpy as np
 
 from openoutcry.assembly.settings import Settings
 from openoutcry.assembly.simulation_settings import QueueModel, SimulationSettings
+from openoutcry.backtesting.assumptions import instrument_sentences
 from openoutcry.backtesting.fee_schedule import fee_sentences
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.history.source import CODE_MASK, ORDER_ADDED
@@ -124,6 +125,7 @@ def simulated_assumptions(settings: Settings, datasets: Sequence[EventsDataset])
         _impact_sentence(rules),
         *fee_sentences(costs),
         "the account is valued at the mid or the last trade",
+        *instrument_sentences([dataset.instrument for dataset in datasets]),
     ]
     if any(dataset.kind == QUOTES for dataset in datasets):
         sentences.append(

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from openoutcry.backtesting.by_symbol import parts_of
+from openoutcry.backtesting.fee_schedule import is_guess
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
@@ -59,12 +60,13 @@ def sparkline(values: Integers, chars: int = SPARKLINE_CHARS) -> str:
 
 
 def warnings_of(result: BacktestResult) -> Iterator[str]:
-    """What a reader must know beyond the verdict: faults in the data, the halt, refused wishes."""
+    """What a reader must know beyond the verdict: faults in the data, guesses, the halt, refused wishes."""
     for data in result.datasets:
         for finding in data.findings:
             if finding.severity != "note":
                 what = f"{finding.kind}, {finding.count} times: {finding.detail}; {finding.remedy}"
                 yield f"{data.name}: {what}"
+    yield from filter(is_guess, result.assumptions)
     if result.halt_reason:
         yield f"risk ended trading: {result.halt_reason}"
     if result.refusals:
@@ -81,7 +83,11 @@ def _figures(judgement: Judgement) -> Table:
         table.add_column(name, justify="right")
     table.add_column("", style="dim")
     sharpe = f"{ratio(bands.sharpe.low)} to {ratio(bands.sharpe.high)}" if bands and bands.sharpe else ""
-    certainty = f"{percent(bands.confidence, 0)} band" if bands and bands.sharpe else ""
+    certainty = (
+        f"{percent(bands.confidence, 0)} band"
+        if bands and bands.sharpe
+        else figures.undefined.get("sharpe", "")
+    )
     fees = "" if figures.fee_share is None else f"{percent(figures.fee_share, 0)} of gross profit"
     total, held = (percent(each, signed=True) for each in (figures.total_return, figures.benchmark_return))
     rows: Sequence[tuple[str, str, str, str]] = (
@@ -92,12 +98,19 @@ def _figures(judgement: Judgement) -> Table:
         *((("Deflated Sharpe", ratio(trials.deflated), "", f"after {trials.count:,} trials"),)
           if trials.deflated is not None else ()),
         ("trades", f"{figures.trades:,}", "", f"{percent(figures.win_rate, 0)} won"),
-        ("fees", f"{amount(figures.fees_atoms)} {quote}", "", fees),
-        ("funding", f"{amount(figures.funding_atoms)} {quote}" if figures.funding_atoms else NOTHING, "", ""),
+        ("fees", f"{amount(-figures.fees_atoms, signed=True)} {quote}", "", fees),
+        ("funding", *_funding(figures.funding_atoms, quote)),
     )  # fmt: skip
     for row in (*rows, *(() if is_one else _symbols(judgement))):
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _funding(paid_atoms: int, quote: str) -> tuple[str, str, str]:
+    """As all amounts here, below 0 where the account paid it."""
+    if not paid_atoms:
+        return NOTHING, "", ""
+    return f"{amount(-paid_atoms, signed=True)} {quote}", "", "paid" if paid_atoms > 0 else "received"
 
 
 def _symbols(judgement: Judgement) -> Iterator[tuple[str, str, str, str]]:

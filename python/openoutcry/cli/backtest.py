@@ -23,7 +23,7 @@ GC_ALLOCATIONS: Final = 100_000  # between two looks of the garbage collector
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")
 @click.option("--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000].")
-@click.option("--fee-bps", metavar="TAKER/MAKER", help="In basis points  [default: the venue's usual ones].")
+@click.option("--fee-bps", metavar="TAKER/MAKER", help="In basis points  [default: Binance's usual ones].")
 @click.option("--half-spread-bps", metavar="BPS", help="What a taker pays beyond the price  [default: 0].")
 @click.option(
     "--funding", multiple=True, metavar="[SYMBOL=]FILE",

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from openoutcry.assembly.backtest_settings import DEFAULT_FEES_PPM, PPM, PPM_PER_BPS, backtest_defaults
+from openoutcry.assembly.backtest_settings import (
+    DEFAULT_FEES_PPM,
+    PPM,
+    PPM_PER_BPS,
+    BacktestSettings,
+    backtest_defaults,
+)
 from openoutcry.assembly.replay_pace import replay_overrides
 from openoutcry.assembly.settings import Settings, load_settings
 from openoutcry.backtesting.candle_markets import CandleMarket
+from openoutcry.backtesting.fee_schedule import guessed_fees
 from openoutcry.backtesting.history.candles import CandleSeries, load_candles
 from openoutcry.backtesting.recorded_frames import is_replayable
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
@@ -73,11 +80,20 @@ class Chosen:
 
 
 def run_backtest(request: Request, *, shows_progress: bool) -> BacktestResult:
-    """Load, trade, account.
+    """Load, trade, account; fees that nobody gave are said to be a guess where the venue's are not known.
 
     Raises:
         OpenOutcryError: the data, the settings, the strategy or a parameter cannot be used.
     """
+    result = _traded(request, shows_progress=shows_progress)
+    if request.fee_bps is not None or request.config is not None:
+        return result
+    costs = msgspec.convert(result.settings["backtest"], BacktestSettings)
+    guessed = guessed_fees((each.venue for each in result.instruments.values()), costs)
+    return replace(result, assumptions=(*result.assumptions, *guessed))
+
+
+def _traded(request: Request, *, shows_progress: bool) -> BacktestResult:
     plugins = Plugins()
     plugins.load_installed()
     found = located(request.strategy, plugins)
@@ -314,7 +330,12 @@ def span_of(
         )
     part = CandleMarket(series, dataset).slice(start, stop)
     assert part.dataset is not None
-    return part.series, part.dataset
+    if len(part.series) == len(series):
+        return part.series, part.dataset
+    from openoutcry.backtesting.history.findings_within import findings_within  # noqa: PLC0415  for a part only
+
+    found = findings_within(dataset.findings, part.series, start)
+    return part.series, msgspec.structs.replace(part.dataset, findings=found)
 
 
 def _time(text: str) -> int:

@@ -188,6 +188,25 @@ def test_what_the_file_does_not_say_must_be_given(tmp_path):
         load_candles(tmp_path / "absent.csv")
 
 
+def test_absurd_funding_rates_and_none_at_all_are_refused_with_row_and_remedy(tmp_path):
+    rates = ("0.0001", "-0.05", "0.0500001")
+    rows = [f"{1_700_000_000 + 28_800 * row},{rate}" for row, rate in enumerate(rates)]
+    funding = load_funding(csv(tmp_path, rows[:2], "ts,funding_rate"))
+    assert funding.rates.tolist() == [0.0001, -0.05]
+    with pytest.raises(
+        InvalidInputError, match=r"row 2: a rate of 0\.0500001 .*rates are fractions: 0\.0001 is 0\.01 %"
+    ):
+        load_funding(csv(tmp_path, rows, "ts,funding_rate"))
+    with pytest.raises(InvalidInputError, match="has a header and no rows; fetch it again"):
+        load_funding(csv(tmp_path, [], "ts,funding_rate"))
+    empty = tmp_path / "empty.parquet"
+    pl.DataFrame({"ts": [], "funding_rate": []}, {"ts": pl.Int64, "funding_rate": pl.Float64}).write_parquet(
+        empty
+    )
+    with pytest.raises(InvalidInputError, match="holds no funding rate"):
+        load_funding(empty)
+
+
 def test_intervals_are_written_as_read():
     for text in ("1s", "5m", "4h", "1d", "1w", "1500000ns"):
         assert interval_text(parse_interval(text)) == text

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from tests.backtesting.candle_histories import CASH_ATOMS, random_series
 from tests.backtesting.candle_histories import settings as candle_settings
 from tests.backtesting.candle_pairs import Apart, random_two
 
 from openoutcry.backtesting.by_symbol import parts_of
-from openoutcry.backtesting.candle_markets import in_step, together
+from openoutcry.backtesting.candle_markets import CandleMarket, in_step, together
+from openoutcry.backtesting.history.candles import Funding
 from openoutcry.backtesting.optimise.walk_forward import HANDOVER, Piece, walk
 from openoutcry.backtesting.runner import run_candles
 from openoutcry.backtesting.statistics.round_trips import OPENING_SIGN, round_trips
@@ -67,6 +69,21 @@ def test_a_window_trades_from_its_first_candle_on_and_sees_only_its_warm_up_befo
     assert result.curve.equity_atoms[:399].tolist() == alone.curve.equity_atoms[30:429].tolist()
     held = walk([Piece(500, 600, BuyAndHold())], [made.market(series)], made.settings())
     assert held.curve.position_lots[0] > 0
+
+
+def test_buying_and_holding_pays_the_funding_within_the_windows_alone():
+    series = random_series(4, 200, "linear")
+    times = series.close_ns[[20, 120, 180]]
+    funding = Funding(times, np.array([0.01, 0.001, 0.01]))
+    piece = [Piece(100, 150, BuyAndHold())]
+    given = candle_settings("linear")
+    free, paid = (
+        walk(piece, [CandleMarket(series, funding=rates)], given).curve.benchmark_atoms
+        for rates in (None, funding)
+    )
+    first, then = (int(series.close_ticks[row]) * 1_000 for row in (100, 120))
+    lots = CASH_ATOMS * 1_000 // (first * 1_001)
+    assert (free - paid).tolist() == [*[0] * 21, *[lots * then // 1_000] * 29]
 
 
 def test_buying_and_holding_is_over_the_windows_only(made, walked):

@@ -81,6 +81,29 @@ def test_what_has_no_value_is_none_with_a_reason():
     assert all(math.isfinite(value) for value in msgspec.structs.astuple(figures) if isinstance(value, float))
 
 
+@pytest.mark.parametrize(("hours", "is_told"), [(30 * 24 - 1, False), (30 * 24, True)])
+def test_what_is_said_of_a_year_needs_thirty_days(hours, is_told):
+    walk = 100 * np.cumprod(1.0 + np.random.default_rng(3).normal(0.001, 0.02, hours))
+    figures = performance_of(result_of(curve_of(walk, held=walk[::-1], step_ns=HOUR_NS)))
+    yearly = ("annual_return", "calmar", "sharpe", "sortino", "alpha_sharpe")
+    for name in yearly:
+        assert (getattr(figures, name) is not None) == is_told, name
+        assert figures.undefined.get(name, "") == (
+            "" if is_told else "fewer than 30 days say nothing of a year"
+        )
+    assert (figures.benchmark_sharpe is not None) == is_told
+    assert None not in {figures.sharpe_per_period, figures.skill_probability, figures.volatility}
+
+
+@pytest.mark.parametrize(("weeks", "why"), [(29, "29 periods are too few to say it of a year"), (30, None)])
+def test_a_years_sharpe_needs_thirty_periods(weeks, why):
+    walk = 100 * np.cumprod(1.0 + np.random.default_rng(3).normal(0.001, 0.02, weeks))
+    figures = performance_of(result_of(curve_of(walk, step_ns=7 * DAY_NS)))
+    assert figures.undefined.get("sharpe") == figures.undefined.get("sortino") == why
+    assert (figures.sharpe is None) == (why is not None)
+    assert figures.annual_return is not None
+
+
 def test_one_moment_has_figures():
     figures = performance_of(result_of(curve_of([120])))
     assert figures.total_return == pytest.approx(0.2)

@@ -6,8 +6,9 @@ from tests.backtesting.statistics.made_results import curve_of, fill, result_of
 from openoutcry.backtesting.result import Finding
 from openoutcry.backtesting.statistics.overfitting import selection_of
 from openoutcry.backtesting.statistics.performance import performance_of
+from openoutcry.backtesting.statistics.returns import DAY_NS, HOUR_NS
 from openoutcry.backtesting.statistics.verdict import RULES, Trials, judge
-from openoutcry.domain.units import ATOMS_PER_UNIT
+from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S
 
 RISING = 100 * np.cumprod(1.0 + np.random.default_rng(5).normal(0.004, 0.01, 300))
 FLAT = [100.0] * 300
@@ -92,14 +93,28 @@ def test_what_is_only_the_markets():
     assert verdict.line.startswith("Doubtful: skill beside the market's own rise only ")
 
 
+@pytest.mark.parametrize(
+    ("step_ns", "told"), [(NS_PER_S, "5 minutes"), (HOUR_NS, "12 days"), (DAY_NS // 10, "30 days")]
+)
+def test_short_data_is_said_to_be_so(step_ns, told):
+    texts = [each.text for each in judged(curve_of(RISING, held=FLAT, step_ns=step_ns)).reasons]
+    assert (f"only {told} of data" in texts) == (told != "30 days")
+    still = judged(curve_of(FLAT, positions=[0] * 300, step_ns=step_ns), count=0)
+    assert (f"only {told} of data" in still.line) == (told != "30 days")
+
+
 def test_the_risk_halt():
     verdict = judged(halt_reason="the day's loss passed 5 % on 2024-08-09")
     assert verdict.line == "Bad: the risk halt ended it: the day's loss passed 5 % on 2024-08-09."
 
 
 def test_bad_data():
-    assert judged(findings=[finding("error", 3), finding("warning", 9)]).line == "Bad: the data has 3 errors."
-    assert judged(findings=[finding("error", 1)]).line == "Bad: the data has 1 error."
+    assert (
+        judged(findings=[finding("error", 3), finding("warning", 9)]).line
+        == "Bad: the data has 1 error (gap)."
+    )
+    two = [finding("warning", 2_823), msgspec.structs.replace(finding("warning", 1), kind="zero_volume")]
+    assert judged(findings=two).line == "Doubtful: the data has 2 warnings (gap, zero volume)."
     assert judged(findings=[finding("warning", 9)]).level == "doubtful"
     assert judged(findings=[finding("note", 9)]).level == "good"
 
@@ -126,7 +141,7 @@ def test_a_choice_by_chance():
 
 def test_a_lost_account():
     verdict = judged(curve_of([100, -50] + [-50] * 60))
-    assert verdict.reasons[0].text == "the account was lost"
+    assert verdict.reasons[0].text == "the account was ruined: nothing was left of it on 2024-08-11"
 
 
 def test_a_selection_gives_its_evidence():
@@ -140,7 +155,7 @@ def test_a_selection_gives_its_evidence():
 
 def test_the_order_is_that_of_importance_whatever_else_is_wrong():
     everything = judged(
-        curve_of(10_000 / RISING, held=FLAT),
+        curve_of([*(10_000 / RISING)[:-1], -1.0], held=FLAT),
         count=3,
         trials=Trials(
             count=200, in_sample_sharpe=2.0, out_of_sample_sharpe=-1.0, deflated=0.1, overfitting=0.9
@@ -149,6 +164,7 @@ def test_the_order_is_that_of_importance_whatever_else_is_wrong():
         findings=[finding("error", 1)],
     )
     assert rules(everything) == [
+        "ruin",
         "data",
         "halt",
         "trades",

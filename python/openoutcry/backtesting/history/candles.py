@@ -15,6 +15,7 @@ from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import NS_PER_S, TimestampNs
 
 CANDLE_COLUMNS: Final = ("open_ns", "open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume_lots")
+MAX_RATE: Final = 0.05  # of a position, at one settlement; venues cap theirs below
 INTERVAL_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -146,11 +147,21 @@ def load_funding(path: Path) -> Funding:
 
     Raises:
         MissingDataError: there is no such file.
-        InvalidInputError: it is damaged, a column is missing or a time goes back.
+        InvalidInputError: it is damaged or empty, a column is missing, a time goes back or a rate is absurd.
     """
     from openoutcry.backtesting.history.candle_files import read_funding  # noqa: PLC0415
 
-    return read_funding(path)
+    funding = read_funding(path)
+    if not len(funding):
+        raise InvalidInputError(f"{path} holds no funding rate; fetch it again")
+    absurd = np.flatnonzero(~(np.abs(funding.rates) <= MAX_RATE))
+    if len(absurd):
+        row, rate = int(absurd[0]), float(funding.rates[absurd[0]])
+        raise InvalidInputError(
+            f"{path}, row {row}: a rate of {rate:g} would be {100 * rate:g} % of a position at once; "
+            "rates are fractions: 0.0001 is 0.01 %"
+        )
+    return funding
 
 
 def record_candles(

@@ -32,6 +32,7 @@ from openoutcry.backtesting.statistics.returns import (
     Returns,
     natural_period_ns,
     returns_of,
+    returns_of_curve,
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
 from openoutcry.domain.errors import InterruptedSearchError
@@ -244,14 +245,16 @@ def _judged(
     selection = selection_of(np.column_stack(list(fit.values())), tried)
     inside = [window.in_sample_sharpe or 0.0 for window in windows]
     in_sample = math.fsum(inside) / len(inside)
-    verdict = judge(result, performance, Trials.of(selection, in_sample, performance.sharpe))
+    # Beside the one in sample it is compared, and so told even where the time is too short for a year's.
+    outside = annual_sharpe(returns_of_curve(result.curve, result.opening_atoms))
+    verdict = judge(result, performance, Trials.of(selection, in_sample, outside))
     folder = runs.save(result, "walk-forward", verdict=verdict.line, study=problem.study)
     return Optimisation(
         study=problem.study,
         strategy=result.strategy,
         verdict=verdict,
         out_of_sample=performance,
-        out_of_sample_sharpe=performance.sharpe,
+        out_of_sample_sharpe=outside,
         in_sample_sharpe=in_sample,
         windows=windows,
         selection=selection,

@@ -18,6 +18,7 @@ from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.assumptions import assumptions
 from openoutcry.backtesting.candle_markets import CandleMarket
+from openoutcry.backtesting.funding_cover import with_cover
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.result import BacktestResult, Curve
 from openoutcry.backtesting.runner import parameters_of, run_candle_markets
@@ -158,7 +159,8 @@ def _joined(
 ) -> BacktestResult:
     opening, series = settings.backtest.cash_atoms, markets[0].series
     whole = [market.series.slice(pieces[0].start, pieces[-1].stop) for market in markets]
-    held = joint_curve(whole, opening, (), {}, settings.backtest.taker_fee_ppm)
+    rates = {market.symbol: market.funding for market in markets if market.funding is not None}
+    held = joint_curve(whole, opening, (), {}, settings.backtest.taker_fee_ppm, rates=rates)
     curve = Curve(
         times_ns=held.times_ns,
         equity_atoms=np.concatenate([result.curve.equity_atoms for result in results]),
@@ -166,6 +168,8 @@ def _joined(
         position_lots=np.concatenate([result.curve.position_lots for result in results]),
         price_ticks=held.price_ticks,
     )
+    records = (record for market in markets for record in market.records)
+    datasets = tuple(with_cover(records, rates, curve.times_ns))
     halts = [result.halt_reason for result in results if result.halt_reason]
     return BacktestResult(
         run_id="",  # the run store gives it one
@@ -177,7 +181,7 @@ def _joined(
             for piece, result in zip(pieces, results, strict=True)
         },
         instruments=results[0].instruments,
-        datasets=tuple(record for market in markets for record in market.records),
+        datasets=datasets,
         seed=settings.seed,
         settings=msgspec.to_builtins(settings),
         config_hash=config_hash(settings),
@@ -189,7 +193,7 @@ def _joined(
         funding_atoms=sum(result.funding_atoms for result in results),
         counts=dict(sum((Counter(result.counts) for result in results), Counter())),
         refusals=dict(sum((Counter(result.refusals) for result in results), Counter())),
-        assumptions=(*assumptions(settings, symbols=len(markets)), HANDOVER),
+        assumptions=(*assumptions(settings, [each.instrument for each in whole], datasets), HANDOVER),
         halt_reason="; ".join(halts),
         marks=results[-1].marks,
         source_sha256=results[0].source_sha256,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from openoutcry.backtesting.fee_schedule import is_guess
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.domain.units import NS_PER_S, NS_PER_US, atoms_to_text
 
@@ -57,7 +58,8 @@ def _span(result: BacktestResult) -> Iterator[str]:
 def _costs(result: BacktestResult) -> Iterator[str]:
     costs = result.settings.get("backtest", {})
     yield from ("--cash", atoms_to_text(result.opening_atoms))
-    if "taker_fee_ppm" in costs and "maker_fee_ppm" in costs:
+    is_guessed = any(is_guess(each) for each in result.assumptions)  # as it will be again
+    if not is_guessed and "taker_fee_ppm" in costs and "maker_fee_ppm" in costs:
         yield from ("--fee-bps", f"{_bps(costs['taker_fee_ppm'])}/{_bps(costs['maker_fee_ppm'])}")
     if costs.get("half_spread_ppm") and not any(dataset.kind == "events" for dataset in result.datasets):
         yield from ("--half-spread-bps", _bps(costs["half_spread_ppm"]))

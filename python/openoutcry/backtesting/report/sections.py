@@ -80,7 +80,8 @@ def section(anchor: str, title: str, *parts: str) -> str:
 def key_figures(judgement: Judgement) -> list[Figure]:
     """The figures that people look at first."""
     figures, bands, quote = judgement.performance, judgement.bands, quote_of(judgement.result)
-    sharpe_note = _between(bands.sharpe, ratio) if bands else "too short for a band"
+    sharpe_note = _between(bands.sharpe, ratio) if bands else ""
+    why_none = figures.undefined.get("sharpe", "too short for a band")
     return [
         (
             "Net profit",
@@ -94,7 +95,7 @@ def key_figures(judgement: Judgement) -> list[Figure]:
             if len(judgement.result.instruments) == 1
             else "the same cash in equal parts",
         ),
-        ("Sharpe ratio", ratio(figures.sharpe), sharpe_note or figures.undefined.get("sharpe", "")),
+        ("Sharpe ratio", ratio(figures.sharpe), sharpe_note or why_none),
         (
             "Deepest fall",
             percent(-figures.drawdown.share),
@@ -103,7 +104,7 @@ def key_figures(judgement: Judgement) -> list[Figure]:
         ("Trades", f"{figures.trades:,}", f"{percent(figures.win_rate, 0)} won"),
         (
             "Fees",
-            f"{amount(figures.fees_atoms)} {quote}",
+            f"{amount(-figures.fees_atoms, signed=True)} {quote}",
             f"{percent(figures.fee_share, 0)} of gross profit"
             if figures.fee_share is not None
             else "no gross profit to pay them from",

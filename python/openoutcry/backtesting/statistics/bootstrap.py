@@ -39,7 +39,8 @@ class Bands(msgspec.Struct, frozen=True, kw_only=True):
     """Bands at `confidence`. Sharpe is annualised; total return and drawdown are shares of the account.
 
     Drawdown is measured at the ends of periods, so its estimate may be less than that of the whole curve.
-    `sharpe` is None where the returns do not vary. `block_periods` is the mean length of a block.
+    `sharpe` is None where the returns do not vary, or it was withheld. `block_periods` is the mean length of
+    a block.
     """
 
     confidence: float

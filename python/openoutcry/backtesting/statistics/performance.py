@@ -28,13 +28,16 @@ from openoutcry.backtesting.statistics.sharpe import (
 from openoutcry.domain.errors import InvalidInputError
 
 SHORTEST_YEAR_SHARE: Final = 30 / 365  # a shorter time's growth, compounded to a year's, is fantasy
+TOO_SHORT: Final = "fewer than 30 days say nothing of a year"
+FEWEST_YEAR_PERIODS: Final = 30  # and so is a year's Sharpe ratio of fewer returns
 
 
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """A backtest in figures. What has no value is None, and `undefined` says why, by the field's name.
 
     Returns, drawdowns and shares are shares of 1; amounts are atoms of the first symbol's quote asset;
-    volatility, Sharpe, Sortino and Calmar are annual (365 days), `sharpe_per_period`, `skew` and raw
+    volatility, Sharpe, Sortino and Calmar are annual (365 days), and all but volatility withheld below 30
+    days or (Sharpe, Sortino) 30 periods; `sharpe_per_period`, `skew` and raw
     `kurtosis` of the periods measured (`period_ns`: days where there are 60, or else hours, minutes, the
     curve's own). `exposure_share`: time with a position. `turnover`: what was traded by the mean of the
     account. `fee_share` and `funding_share`: of the profit before both. Trades are round trips after fees;
@@ -103,6 +106,7 @@ def performance_of(
         int(column[-1]) / opening - 1.0 for column in (curve.equity_atoms, curve.benchmark_atoms)
     )
     undefined: dict[str, str] = {}
+    no_year = why_no_year(curve, len(returns))
     return Performance(
         first_ns=int(curve.times_ns[0]),
         last_ns=int(curve.times_ns[-1]),
@@ -118,16 +122,29 @@ def performance_of(
         drawdown=drawdown,
         exposure_share=_exposure_share(result),
         benchmark_return=benchmark,
-        benchmark_sharpe=annual_sharpe(held),
+        benchmark_sharpe=None if no_year else annual_sharpe(held),
         benchmark_drawdown=drawdown_of(curve.times_ns, curve.benchmark_atoms, opening).share,
         excess_return=total - benchmark,
         **_annual(curve, total, drawdown, undefined),
-        **_risk(returns, undefined),
-        **_beside(returns, held, undefined),
+        **_risk(returns, no_year, undefined),
+        **_beside(returns, held, no_year, undefined),
         **_trades(trips, undefined),
         **_costs(result, undefined),
         undefined=undefined,
     )
+
+
+def years_of(curve: Curve) -> float:
+    """How long a curve goes, in years of 365 days; its first moment has a period before it."""
+    times = curve.times_ns
+    return (int(times[-1] - times[0]) + own_period_ns(times)) / YEAR_NS
+
+
+def why_no_year(curve: Curve, periods: int) -> str:
+    """Why a year's Sharpe ratio is withheld, or empty."""
+    if years_of(curve) < SHORTEST_YEAR_SHARE:
+        return TOO_SHORT
+    return "" if periods >= FEWEST_YEAR_PERIODS else f"{periods} periods are too few to say it of a year"
 
 
 def annual_sharpe(returns: Returns) -> float | None:
@@ -162,10 +179,9 @@ def annual_return(total: float, years: float) -> float:
 
 
 def _annual(curve: Curve, total: float, drawdown: Drawdown, undefined: dict[str, str]) -> dict[str, Any]:
-    times = curve.times_ns
-    years = (int(times[-1] - times[0]) + own_period_ns(times)) / YEAR_NS
+    years = years_of(curve)
     if years < SHORTEST_YEAR_SHARE:
-        undefined["annual_return"] = undefined["calmar"] = "fewer than 30 days say nothing of a year"
+        undefined["annual_return"] = undefined["calmar"] = TOO_SHORT
         return {"annual_return": None, "calmar": None}
     yearly = annual_return(total, years)
     if drawdown.share <= 0:
@@ -174,7 +190,7 @@ def _annual(curve: Curve, total: float, drawdown: Drawdown, undefined: dict[str,
     return {"annual_return": yearly, "calmar": yearly / drawdown.share}
 
 
-def _risk(returns: Returns, undefined: dict[str, str]) -> dict[str, Any]:
+def _risk(returns: Returns, no_year: str, undefined: dict[str, str]) -> dict[str, Any]:
     names = ("volatility", "sharpe", "sharpe_per_period", "sortino", "skew", "kurtosis")
     significance = ("skill_probability", "track_record_periods")
     moments = moments_of(returns.values) if len(returns) > 1 else None
@@ -183,15 +199,17 @@ def _risk(returns: Returns, undefined: dict[str, str]) -> dict[str, Any]:
         undefined.update(dict.fromkeys((*names, *significance), few))
         return dict.fromkeys((*names, *significance))
     year = math.sqrt(returns.periods_per_year)
-    sortino = sortino_ratio(returns.values, returns.periods_per_year)
-    if sortino is None:
+    sortino = None if no_year else sortino_ratio(returns.values, returns.periods_per_year)
+    if no_year:
+        undefined["sharpe"] = undefined["sortino"] = no_year
+    elif sortino is None:
         undefined["sortino"] = "no period lost"
     record = minimum_track_record(moments)
     if not math.isfinite(record):
         undefined["track_record_periods"] = "a Sharpe ratio of 0 or less needs no track record"
     return {
         "volatility": moments.deviation * year,
-        "sharpe": moments.sharpe * year,
+        "sharpe": None if no_year else moments.sharpe * year,
         "sharpe_per_period": moments.sharpe,
         "sortino": sortino,
         "skew": moments.skew,
@@ -201,17 +219,21 @@ def _risk(returns: Returns, undefined: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _beside(returns: Returns, held: Returns, undefined: dict[str, str]) -> dict[str, Any]:
+def _beside(returns: Returns, held: Returns, no_year: str, undefined: dict[str, str]) -> dict[str, Any]:
     beta = float(betas(returns.values, held.values)) if len(returns) > 1 else math.nan
     moments = moments_of(market_free(returns.values, held.values)) if len(returns) > 1 else None
     if moments is None or moments.deviation == 0:
         undefined.update(dict.fromkeys(("alpha_sharpe", "alpha_probability"), "it had no returns of its own"))
+    elif no_year:
+        undefined["alpha_sharpe"] = no_year
     if math.isnan(beta):
         undefined["beta"] = "the market did not vary"
     varied = moments if moments is not None and moments.deviation > 0 else None
     return {
         "beta": None if math.isnan(beta) else beta,
-        "alpha_sharpe": varied and varied.sharpe * math.sqrt(returns.periods_per_year),
+        "alpha_sharpe": None
+        if no_year or varied is None
+        else varied.sharpe * math.sqrt(returns.periods_per_year),
         "alpha_probability": varied and probabilistic_sharpe(varied),
     }
 

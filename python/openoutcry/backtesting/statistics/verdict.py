@@ -1,20 +1,27 @@
 """What may be concluded from a backtest, in a line: mostly, what may not, and why."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
+import numpy as np
 
+from openoutcry.backtesting.funding_cover import NOT_COVERED, USUAL_NS, unfunded
+from openoutcry.backtesting.report.wording import span
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.statistics.overfitting import Selection
-from openoutcry.backtesting.statistics.performance import Performance
+from openoutcry.backtesting.statistics.performance import SHORTEST_YEAR_SHARE, Performance, years_of
+from openoutcry.backtesting.statistics.returns import YEAR_NS
 from openoutcry.backtesting.statistics.sharpe import CONFIDENCE
+from openoutcry.domain.units import NS_PER_S
 
 Level = Literal["good", "doubtful", "bad"]
 
 ENOUGH_TRADES: Final = 30  # below it a mean says nothing; a custom, not a theorem
 MUCH_IN_FEES: Final = 0.5  # of the profit before costs
 TOO_MUCH_IN_FEES: Final = 0.8
+SEVERITIES: Final[tuple[tuple[str, Level], ...]] = (("error", "bad"), ("warning", "doubtful"))
 OVERFIT_SHARE: Final = 0.5  # of the Sharpe ratio in sample that should be left out of sample
 LIKELY_OVERFIT: Final = 0.5  # the probability of backtest overfitting of a choice by chance
 
@@ -103,13 +110,17 @@ def _praise(evidence: _Evidence) -> str:
 
 
 def _bad_data(evidence: _Evidence) -> Reason | None:
-    findings = [finding for dataset in evidence.result.datasets for finding in dataset.findings]
-    errors = sum(finding.count for finding in findings if finding.severity == "error")
-    warnings = sum(finding.count for finding in findings if finding.severity == "warning")
-    if errors:
-        return Reason("bad", "data", f"the data has {_counted(errors, 'error')}")
-    if warnings:
-        return Reason("doubtful", "data", f"the data has {_counted(warnings, 'warning')}")
+    findings = [
+        finding
+        for dataset in evidence.result.datasets
+        for finding in dataset.findings
+        if finding.kind != NOT_COVERED  # which has its own rule
+    ]
+    for severity, level in SEVERITIES:
+        kinds = [finding.kind for finding in findings if finding.severity == severity]
+        if kinds:
+            named = ", ".join(kind.replace("_", " ") for kind in dict.fromkeys(kinds))
+            return Reason(level, "data", f"the data has {_counted(len(kinds), severity)} ({named})")
     return None
 
 
@@ -120,9 +131,33 @@ def _halted(evidence: _Evidence) -> Reason | None:
 
 
 def _ruined(evidence: _Evidence) -> Reason | None:
-    if evidence.performance.drawdown.share < 1.0:
+    equity = evidence.result.curve.equity_atoms
+    if int(equity.min()) > 0:
         return None
-    return Reason("bad", "ruin", "the account was lost")
+    at_ns = int(evidence.result.curve.times_ns[int(np.argmax(equity <= 0))])
+    return Reason("bad", "ruin", f"the account was ruined: nothing was left of it on {_day(at_ns)}")
+
+
+def _unfunded(evidence: _Evidence) -> Reason | None:
+    """Only where it had to be paid: venues settle funding every eight hours, if not more often."""
+    result = evidence.result
+    first_ns, last_ns = (int(result.curve.times_ns[row]) for row in (0, -1))
+    if not result.fills or first_ns // USUAL_NS == last_ns // USUAL_NS:
+        return None
+    unpaid = [
+        f"no funding is paid on {each}" for each in unfunded(result.instruments.values(), result.datasets)
+    ]
+    partly = [
+        finding.detail for data in result.datasets for finding in data.findings if finding.kind == NOT_COVERED
+    ]
+    return Reason("doubtful", "funding", ", ".join((*unpaid, *partly))) if unpaid or partly else None
+
+
+def _short(evidence: _Evidence) -> Reason | None:
+    years = years_of(evidence.result.curve)
+    if years >= SHORTEST_YEAR_SHARE:
+        return None
+    return Reason("doubtful", "time", f"only {span(round(years * YEAR_NS))} of data")
 
 
 def _few_trades(evidence: _Evidence) -> Reason | None:
@@ -215,9 +250,11 @@ def _no_better(evidence: _Evidence) -> Reason | None:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    _bad_data,
-    _halted,
     _ruined,
+    _bad_data,
+    _unfunded,
+    _halted,
+    _short,
     _few_trades,
     _overfit,
     _chosen_by_chance,
@@ -232,6 +269,10 @@ RULES: Final[tuple[Rule, ...]] = (
 def _percent(share: float) -> str:
     digits = 0 if abs(share) >= 0.1 else 1  # noqa: PLR2004  small shares need a decimal
     return f"{100.0 * share:.{digits}f} %"
+
+
+def _day(at_ns: int) -> str:
+    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d}"
 
 
 def _counted(count: int, noun: str) -> str:
