@@ -5,7 +5,7 @@ import itertools
 import os
 import random
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from openoutcry.backtesting.lookahead import check_classifier, check_strategy
 from openoutcry.backtesting.outside_access import outside_access
 from openoutcry.backtesting.synthetic_candles import synthetic_candles
 from openoutcry.domain.errors import InvalidInputError
+from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.models.classifier import Classifier, opinion_from_scores
 from openoutcry.models.shipped import classifier_registry
 from openoutcry.strategies.buy_and_hold import BuyAndHold
@@ -210,6 +211,78 @@ def test_a_planted_fault_is_caught_and_told_with_its_remedy(checked, kind):
     assert next(iter(biases)) == kind, biases
     assert biases[kind].detail
     assert biases[kind].remedy
+
+
+class PerVolume(Strategy, frozen=True):
+    """Divides by the volume of a candle, which may have none."""
+
+    warmup: Candles = 2
+
+    def observe(self, market):
+        per_lot = 1 / int(market.candles.volume[-1])
+        return self.hold(float(per_lot > 0), "traded")
+
+
+class Answers(Strategy, frozen=True):
+    """Answers what is no answer."""
+
+    warmup: Candles = 1
+    number: Literal["5", "nan", "bare"] = "5"
+
+    def observe(self, market):  # of Answers
+        return 1.0 if self.number == "bare" else self.hold(float(self.number), "no share")
+
+
+class OfTheWhole(Follow, frozen=True):
+    """Its `exposures` say something else from a candle on that lies far behind."""
+
+    def exposures(self, candles):
+        shares = Follow.exposures(self, candles)
+        shares[21_000:] = 0.5
+        return shares
+
+
+def line_of(text):
+    lines = Path(__file__).read_text().splitlines()
+    return f"({__file__}, line {next(number for number, line in enumerate(lines, 1) if text in line)})"
+
+
+@pytest.mark.parametrize("where", [60, 23_456, 24_999])
+def test_a_candle_without_volume_is_asked_about_wherever_it_lies(where):
+    candles = synthetic_candles(25_000, seed=2)
+    volume = np.maximum(candles.volume, 1.0)
+    volume[where] = 0.0
+    columns = (candles.open, candles.high, candles.low, candles.close, volume, candles.close_ns)
+    report = check_strategy(PerVolume(), CandleColumns(*columns))
+    (bias,) = report.biases
+    assert (bias.kind, bias.row, bias.close_ns) == ("failure", where, candles.close_ns[where])
+    assert bias.detail.startswith("it failed: ZeroDivisionError: ")
+    assert bias.detail.endswith(line_of("per_lot = 1 / int("))
+    assert (report.rows, report.verdict, report.is_fit) == (25_000, "FAILS", False)
+    assert report.asked <= 300
+
+
+@pytest.mark.parametrize("number", ["5", "nan", "bare"])
+def test_what_is_no_answer_fails_and_is_no_bias_and_its_line_is_told(number):
+    report = check_strategy(Answers(number=number))
+    assert report.verdict == "FAILS"
+    line = (
+        "def observe(self, market):  # of Answers" if number == "bare" else 'return 1.0 if self.number == "'
+    )
+    assert report.biases[0].detail.endswith(line_of(line))
+    assert report.biases[0].close_ns
+
+
+def test_who_knows_the_future_is_biased_and_who_knows_nothing_in_order():
+    assert check_strategy(NextCandle()).verdict == "BIASED"
+    assert check_strategy(Follow()).verdict == "in order"
+
+
+def test_exposures_are_compared_over_the_whole_of_a_long_history():
+    report = check_strategy(OfTheWhole(), synthetic_candles(25_000, seed=2))
+    (bias,) = report.biases
+    assert bias.kind == "contradiction"
+    assert bias.row >= 21_000
 
 
 def test_a_cache_does_not_hide_a_peek():

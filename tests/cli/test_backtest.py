@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 from html import unescape
@@ -7,6 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.backtesting.replayed_market import write_recording
+from tests.cli.watched_run import WatchedRun
+
+from openoutcry.backtesting.result_files import RESULT_FILE
 
 INTERVAL_MS = 300_000
 FIRST_MS = 1_704_067_200_000
@@ -180,6 +184,20 @@ def test_the_command_in_the_report_gives_the_same_bytes(oo, candles, monkeypatch
     page, again = again_as_its_report_says(oo, answer)
     assert {**again, "wall_s": 0} == {**answer, "wall_s": 0}
     assert Path(again["report_path"]).read_bytes() == page
+
+
+def test_the_latest_is_reported_whether_a_backtest_or_a_run(oo, state, candles):
+    lines = [("backtest", name, "--data", candles, "--json") for name in ("buy_and_hold", "sma_cross")]
+    first, second = (oo(*line).result["run_id"] for line in lines)
+    kept = {name: state / "backtests" / name / RESULT_FILE for name in (first, second)}
+    os.utime(kept[first], ns=(10, 10))
+    os.utime(kept[second], ns=(20, 20))
+    assert oo("report", "--json").result["run_id"] == second
+    os.utime(kept[first], ns=(30, 30))  # kept again
+    assert oo("report", "--json").result["run_id"] == first
+    run = WatchedRun(state)
+    run.server.close()
+    assert "r-1" in str(oo("report").out + oo("report").err)
 
 
 def test_an_edited_strategy_is_another_run(oo, candles, monkeypatch):

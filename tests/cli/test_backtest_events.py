@@ -142,8 +142,9 @@ def test_orders_by_id_are_traded_in_their_exact_queues(oo):
     folder = SHARED_DATA / "lobster_l3_2012"
     if not folder.is_dir():
         pytest.skip("needs the recordings in ../shared/data, which is not beside this checkout")
-    [data] = folder.glob("*_message_10.csv.zst")
-    answer = oo(*MAKER, "--param", "max_position_lots=100", "--data", data, "--json")
+    refused = oo(*MAKER, "--data", folder, "--json")  # there is one symbol in it, with its book file
+    assert "max_position_lots 1000, of which it allows 172" in refused.error["message"]
+    answer = oo(*MAKER, "--param", "max_position_lots=172", "--data", folder, "--json")
     assert answer.code == 0, answer.error
     assert "the data is by order: an order's place in its queue is exact" in answer.result["assumptions"]
     assert answer.result["counts"]["fills"] > 50

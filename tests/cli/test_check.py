@@ -76,10 +76,35 @@ def test_a_peek_ends_with_1_its_row_and_the_remedy(oo, peek):
     assert "remedy: use nothing later than the row" in shown
 
 
+def test_a_strategy_that_fails_is_told_with_its_candle_and_line_and_not_as_biased(oo, peek, candles):
+    peek.write_text(PEEK.replace('return self.hold(0.0, "asked")', "return self.hold(5.0, 'asked')"))
+    called = oo("check", peek, "--data", candles)
+    assert called.code == 1
+    assert "strategy peek: FAILS" in called.out
+    assert "BIASED" not in called.out
+    assert "failure at candle 0 (2024-01-01 00:01:00.000 UTC): it failed: InvalidInputError" in called.out
+    assert f"({peek}, line 10)" in called.out
+    assert oo("check", peek, "--json").result["verdict"] == "FAILS"
+
+
 def test_candles_of_a_file_are_what_is_checked_on(oo, peek, candles):
     called = oo("check", peek, "--data", candles, "--json")
     assert (called.code, called.result["report"]["rows"]) == (1, 300)
     assert called.result["report"]["biases"][0]["row"] == 0  # it rises from the first candle on
+
+
+def test_a_folder_is_checked_on_and_a_file_without_a_symbol_is_given_one(oo, peek, candles):
+    of_file = oo("check", peek, "--data", candles, "--json").result
+    folder = candles.parent / "folder"
+    folder.mkdir()
+    candles.rename(folder / "candles.parquet")
+    assert oo("check", peek, "--data", folder, "--json").result == of_file
+    rows = "".join(f"{1_700_000_040 + 60 * row},10,12,9,{10 + row % 2},1\n" for row in range(80))
+    (folder / "prices.csv").write_text(f"time,open,high,low,close,volume\n{rows}")
+    (folder / "candles.parquet").unlink()
+    assert "give --symbol" in oo("check", peek, "--data", folder / "prices.csv", "--json").error["message"]
+    named = oo("check", peek, "--data", folder / "prices.csv", "--symbol", "ETH-USD", "--json")
+    assert named.result["report"]["rows"] == 80
 
 
 def test_a_classifier_can_be_checked(oo):

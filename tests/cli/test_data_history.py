@@ -29,6 +29,18 @@ def test_candles_are_checked_imported_listed_and_checked_again(oo, state, tmp_pa
     assert "fit for use" in again.out
 
 
+def test_a_narrow_screen_cuts_nothing_of_the_list(oo, tmp_path, monkeypatch):
+    assert oo("data", "import", candles(tmp_path / "binance-spot_BTCUSDT_1m.csv", rows=12_345)).code == 0
+    [stored] = oo("data", "list", "--json").result["datasets"]
+    monkeypatch.setenv("COLUMNS", "30")
+    listed = oo("data", "list").out
+    cells = next(line for line in listed.splitlines() if line.startswith("binance")).split()
+    assert cells == [
+        *("binance-spot:BTCUSDT:candles-1m", "12,345", "10", "2023-11-14", "2023-11-23"),
+        stored["sha256"][:12],
+    ]
+
+
 def test_unfit_candles_end_in_one_and_are_not_imported(oo, tmp_path):
     path = candles(tmp_path / "BTCUSDT_1m.csv", spoil=lambda lines: lines.insert(9, lines.pop(0)))
     called = oo("data", "check", path)

@@ -14,6 +14,7 @@ from tests.backtesting.optimise.markets import walk_of
 
 from openoutcry.backtesting.run_store import RunStore
 from openoutcry.cli.entry import run
+from openoutcry.cli.search_progress import SearchProgress
 
 SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -66,6 +67,29 @@ def test_out_of_sample_stands_first_and_the_command_goes_on(candles, tmp_path, c
     assert "openoutcry backtest sma-cross --data" in output
     assert searched(candles, tmp_path, "--trials", "12", "--walk-forward", "--windows", "3") == 0
     assert capsys.readouterr().out == output
+
+
+def test_a_narrow_screen_cuts_nothing_of_the_windows(candles, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    asked = ("--trials", "12", "--walk-forward", "--windows", "3")
+    assert searched(candles, tmp_path, *asked) == 0
+    shown = capsys.readouterr().out
+    assert searched(candles, tmp_path, *asked, "--json") == 0
+    windows = json.loads(capsys.readouterr().out)["windows"]
+    rows = shown[shown.index("tested from") :].split()
+    assert "…" not in shown
+    for window in windows:
+        told = [f"{window['parameters'][name]}" for name in ("fast", "warmup")]
+        assert {f"fast={told[0]}", f"warmup={told[1]}", f"{window['net_return']:+.1%}"} <= set(rows)
+        assert f"{window['in_sample_sharpe']:.2f}" in rows
+
+
+def test_the_progress_tells_the_sharpe_ratio_that_the_table_tells(candles, tmp_path, capsys, monkeypatch):
+    told = []
+    monkeypatch.setattr(SearchProgress, "tell", lambda _, trial, score: told.append((trial.number, score)))
+    assert searched(candles, tmp_path, "--trials", "12", "--json") == 0
+    (window,) = json.loads(capsys.readouterr().out)["windows"]
+    assert dict(told)[window["trial"]] == pytest.approx(window["in_sample_sharpe"])
 
 
 def test_json_says_the_same(candles, tmp_path, capsys):

@@ -34,19 +34,22 @@ from openoutcry.plugins.parameters import parameters_of
 from openoutcry.strategies.strategy import Exposure, Shares, Strategy
 
 FIRST_ROWS: Final = 50  # are all asked about
-SPREAD_ROWS: Final = 250  # of the others, evenly spread
+SPREAD_ROWS: Final = 210  # of the others, evenly spread
+ODD_ROWS: Final = 8  # of each kind of oddity: what divides by a volume or a move fails there
 CUTS: Final = 100  # at which the future is taken away from `exposures`
 STARTS: Final = 10  # at which the past is
 ROUNDS: Final = 4  # of questions about single moments
-WHOLES: Final = CUTS + FIRST_ROWS + STARTS + 3  # questions about all candles at once, at the most
-MAX_ROWS: Final = 20_000  # of a history; more would only take longer
+WHOLES: Final = CUTS + FIRST_ROWS + STARTS + 4  # questions about all candles at once, at the most
+MAX_ROWS: Final = 20_000  # of a history that `exposures` is asked about again and again
 SYNTHETIC_ROWS: Final = 2_000  # beyond the warm-up
 MOVED_NS: Final = -(28 * 365 + 7) * 86_400 * NS_PER_S  # the calendar repeats after 28 years, within a century
 
+Verdict = Literal["in order", "FAILS", "BIASED"]
 Kind = Literal["failure", "memory", "outside", "lookahead", "history", "contradiction", "shape", "parameter"]
 
+FAILURES: Final[frozenset[Kind]] = frozenset({"failure", "shape", "parameter"})
 REMEDIES: Final[dict[Kind, str]] = {
-    "failure": "let it answer None where it has no opinion",
+    "failure": "repair it there; where it has no opinion it answers None",
     "memory": "answer from what is shown alone: keep nothing between calls, draw no random numbers",
     "outside": "answer from what is shown alone: no file, no table by time, no clock",
     "lookahead": "use nothing later than the row: no shift(-1), no centred window, no statistic of the whole",
@@ -85,6 +88,14 @@ class LookaheadReport(msgspec.Struct, frozen=True, kw_only=True):
     def is_fit(self) -> bool:
         """Whether nothing was found."""
         return not self.biases
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it knows what it must not, or fails already: then it is not known whether it does."""
+        if self.is_fit:
+            return "in order"
+        kinds = {bias.kind for bias in self.biases}
+        return "FAILS" if "failure" in kinds or kinds <= FAILURES else "BIASED"
 
 
 def check_strategy(
@@ -125,18 +136,18 @@ def _check(
             f"{subject.name} needs {subject.warmup} candles to warm up and 2 to be checked, and there are "
             f"{len(candles)}; give more, or none at all"
         )
-    candles = candles.part(0, min(len(candles), max(MAX_ROWS, 2 * subject.warmup)))
-    rows = _rows_asked(subject.warmup, len(candles))
+    first = candles.part(0, min(len(candles), max(MAX_ROWS, 2 * subject.warmup)))
+    rows = _rows_asked(subject.warmup, candles)
     ends = list(_parameter_ends(subject))
     if progress is not None:
         subject = Counted(subject, ROUNDS * len(rows) + WHOLES + len(ends), progress)
     with outside_access() as reached:
         answers = [subject.ask(_shown(subject, candles, row), row) for row in rows]
-        shares = subject.exposures(candles)
+        shares = subject.exposures(first)
     biases = [_bias("outside", None, -1, f"while it is asked it {reached[0]}")] if reached else []
     biases += _biased_answers(subject, candles, rows, answers, seed)
     if shares is not None and not any(bias.kind == "failure" for bias in biases):
-        biases += _biased_exposures(subject, candles, shares, dict(zip(rows, answers, strict=True)))
+        biases += _biased_exposures(subject, first, candles, shares, dict(zip(rows, answers, strict=True)))
     for name, value in ends:
         biases += _failing_end(subject, name, value, seed)
     return LookaheadReport(
@@ -150,10 +161,16 @@ def _check(
     )
 
 
-def _rows_asked(warmup: int, count: int) -> list[int]:
+def _rows_asked(warmup: int, candles: CandleColumns) -> list[int]:
+    """The first ones, some from all of the others, and the oddest ones: without volume, flat, after a gap."""
+    count = len(candles)
     first = min(warmup - 1 + FIRST_ROWS, count)
     spread = np.linspace(first, count - 1, SPREAD_ROWS).astype(int).tolist()
-    return sorted({*range(warmup - 1, first), *spread})
+    moves = np.abs(np.diff(candles.close, prepend=candles.close[0]))
+    steps = np.diff(candles.close_ns, prepend=candles.close_ns[0])
+    oddities = (candles.volume, -candles.volume, candles.high - candles.low, -moves, -steps)
+    odd = [np.argsort(each[first:], kind="stable")[:ODD_ROWS] + first for each in oddities]
+    return sorted({*range(warmup - 1, first), *spread, *np.concatenate(odd).tolist()})
 
 
 def _shown(subject: Subject, candles: CandleColumns, row: int) -> CandleColumns:
@@ -205,9 +222,16 @@ def _biased_answers(
 
 
 def _biased_exposures(
-    subject: Subject, candles: CandleColumns, shares: Shares | Answer, answers: dict[int, Answer]
+    subject: Subject,
+    candles: CandleColumns,
+    whole: CandleColumns,
+    shares: Shares | Answer,
+    answers: dict[int, Answer],
 ) -> Iterator[Bias]:
-    """The first thing that is wrong with the answers about all candles at once: others follow from it."""
+    """The first thing that is wrong with the answers about all candles at once: others follow from it.
+
+    `shares` are about `candles`, the first of the whole; the answers of single moments are from all of it.
+    """
     count, warmup = len(candles), subject.warmup
     bad = _bad_shape(shares, count, warmup)
     if bad or isinstance(shares, Answer):
@@ -236,15 +260,30 @@ def _biased_exposures(
                 "history", candles, row, f"`exposures` {told} when candles before {start} are unknown"
             )
             return
+    everywhere = shares if len(whole) == count else subject.exposures(whole)
+    contradicted = _contradiction(whole, everywhere, answers, warmup)
+    if contradicted is not None:
+        yield contradicted
+        return
+    moved = _first_difference(shares, subject.exposures(_copied(candles, MOVED_NS)), 0)
+    if moved is not None:
+        yield _bias("outside", candles, moved[0], f"`exposures` {moved[1]} when it was 28 years earlier")
+
+
+def _contradiction(
+    candles: CandleColumns, shares: Shares | Answer | None, answers: dict[int, Answer], warmup: int
+) -> Bias | None:
+    """Where `exposures` does not say what `observe` does, or failed."""
+    bad = _bad_shape(shares, len(candles), warmup)
+    if bad or not isinstance(shares, np.ndarray):
+        kind: Kind = "failure" if isinstance(shares, Answer) else "shape"
+        return _bias(kind, candles, -1, f"`exposures` about all candles {bad}")
     for row, answer in answers.items():
         share = float(shares[row])
         foretold = written(None if np.isnan(share) else Exposure(share, ""))
         if not answer.agrees(foretold):
-            yield _bias("contradiction", candles, row, f"`exposures` says {foretold}, `observe` {answer}")
-            return
-    moved = _first_difference(shares, subject.exposures(_copied(candles, MOVED_NS)), 0)
-    if moved is not None:
-        yield _bias("outside", candles, moved[0], f"`exposures` {moved[1]} when it was 28 years earlier")
+            return _bias("contradiction", candles, row, f"`exposures` says {foretold}, `observe` {answer}")
+    return None
 
 
 def _bad_shape(shares: object, count: int, warmup: int) -> str:

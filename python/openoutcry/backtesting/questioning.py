@@ -1,7 +1,10 @@
 """Asks a strategy or a classifier about a moment, and writes its answer down so that it can be compared."""
 
+import inspect
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -59,9 +62,19 @@ class Subject(ABC):
     def ask(self, candles: CandleColumns, row: int) -> Answer:
         """Its answer about the last of `warmup` candles, which is at `row` of the history."""
         try:
-            return written(self._say(candles, row))
+            answer = written(self._say(candles, row))
         except (Exception, SystemExit) as error:  # noqa: BLE001  it may be anybody's code
-            return failed(error)
+            return failed(error, self.code.co_filename)
+        if answer.has_failed:  # nothing was raised: the method itself is what can be pointed at
+            return Answer(
+                answer.words + _at(self.code.co_filename, self.code.co_firstlineno), has_failed=True
+            )
+        return answer
+
+    @property
+    @abstractmethod
+    def code(self) -> CodeType:
+        """Of the method that answers."""
 
     def exposures(self, candles: CandleColumns) -> Shares | Answer | None:  # noqa: ARG002  a hook
         """Its answers about all candles at once, or how that failed; None if it is not asked so."""
@@ -111,6 +124,11 @@ class Counted(Subject):
         self._questions += 1
         self._progress(min(self._questions, self._most), self._most)
 
+    @property
+    def code(self) -> CodeType:
+        """As the other's."""
+        return self._subject.code
+
     def _of(self, asked: Any) -> Subject:
         return self._subject._of(asked)  # noqa: SLF001  of the same family
 
@@ -123,6 +141,11 @@ class ClassifierSubject(Subject):
 
     kind = "classifier"
     asked: Classifier  # type: ignore[misc]  # narrower
+
+    @property
+    def code(self) -> CodeType:
+        """Of `classify`."""
+        return _code_of(type(self.asked).classify)
 
     def _of(self, asked: Any) -> "ClassifierSubject":
         return ClassifierSubject(asked)
@@ -142,6 +165,11 @@ class StrategySubject(Subject):
         super().__init__(strategy)
         self._seed = seed
 
+    @property
+    def code(self) -> CodeType:
+        """Of `observe`."""
+        return _code_of(type(self.asked).observe)
+
     def exposures(self, candles: CandleColumns) -> Shares | Answer | None:
         """`Strategy.exposures`, of strategies that need nothing but candles."""
         if self.asked.needs != Needs():
@@ -149,7 +177,7 @@ class StrategySubject(Subject):
         try:
             return self.asked.exposures(candles)
         except (Exception, SystemExit) as error:  # noqa: BLE001  it may be anybody's code
-            return failed(error)
+            return failed(error, self.code.co_filename)
 
     def _of(self, asked: Any) -> "StrategySubject":
         return StrategySubject(asked, self._seed)
@@ -189,9 +217,22 @@ def written(said: object) -> Answer:
             return Answer(f"a {type(said).__name__}, which is no answer", has_failed=True)
 
 
-def failed(error: BaseException) -> Answer:
-    """That it raised."""
-    return Answer(f"{type(error).__name__}: {error}"[:MAX_TEXT_CHARS], has_failed=True)
+def failed(error: BaseException, own_file: str = "") -> Answer:
+    """That it raised, and at which line: the last one in its own file, else the last of all."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [(file, line) for file, line in frames if file == own_file] or frames
+    where = _at(*own[-1]) if own else ""
+    return Answer(f"{type(error).__name__}: {error}"[:MAX_TEXT_CHARS] + where, has_failed=True)
+
+
+def _at(file: str, line: int) -> str:
+    return f" ({file}, line {line})"
+
+
+def _code_of(method: Callable[..., object]) -> CodeType:
+    """The code of a method, within what decorates it."""
+    code: CodeType = inspect.unwrap(method).__code__
+    return code
 
 
 def _classification(random: np.random.Generator, candles: CandleColumns) -> Classification:

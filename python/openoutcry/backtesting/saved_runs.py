@@ -11,7 +11,7 @@ from openoutcry.backtesting.judgement import Judgement, judgement_of
 from openoutcry.backtesting.report.backtest import write_backtest_report
 from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.result_files import RESULT_FILE, read_result
-from openoutcry.backtesting.run_store import RunStore, row_of
+from openoutcry.backtesting.run_store import FOLDER, RunStore, row_of
 from openoutcry.backtesting.traded import Traded, traded_in_backtest, traded_in_run
 from openoutcry.backtesting.trial_count import trials_with
 from openoutcry.domain.errors import InvalidInputError, MissingDataError
@@ -35,6 +35,18 @@ def find_backtest(reference: str | None, state_dir: Path | None) -> tuple[Path, 
     with RunStore(paths.state_dir(state_dir)) as store:
         run_id = store.find(reference).run_id
         return store.folder / run_id, store.load(run_id)
+
+
+def latest_backtest(state_dir: Path | None) -> Path | None:
+    """The folder of the backtest that was kept last; None if there is none, or a run was since."""
+    state = paths.state_dir(state_dir)
+    results = (state / FOLDER).glob(f"{BACKTEST_PREFIX}*/{RESULT_FILE}")
+    kept = [(file.stat().st_mtime_ns, file.parent) for file in results]
+    if not kept:
+        return None
+    kept_ns, folder = max(kept)
+    records = (file.stat().st_mtime_ns for file in (state / "runs").glob("*/run.json"))
+    return None if max(records, default=0) > kept_ns else folder
 
 
 def judged_again(result: BacktestResult, state_dir: Path | None) -> Judgement:

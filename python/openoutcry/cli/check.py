@@ -10,14 +10,16 @@ from openoutcry.cli.options import json_option, moment, put_json
 if TYPE_CHECKING:
     from openoutcry.backtesting.lookahead import LookaheadReport
 
-EXIT_BIASED: Final = 1
+EXIT_UNFIT: Final = 1
 
 
 @click.command()
 @click.argument("subject", metavar="STRATEGY")
 @click.option(
-    "--data", type=click.Path(path_type=Path), metavar="FILE", help="Candles  [default: synthetic]."
-)
+    "--data", type=click.Path(path_type=Path), metavar="DATA",
+    help="Candles: a file, a folder, or venue:symbol:kind of the catalogue  [default: synthetic].",
+)  # fmt: skip
+@click.option("--symbol", default="", metavar="SYMBOL", help="Which one, if a folder holds several.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is made up.")
 @json_option
@@ -33,15 +35,15 @@ def check(ctx: click.Context, /, subject: str, as_json: bool, **options: Any) ->
 
     report = run_check(subject, **options, shows_progress=not as_json)
     if as_json:
-        put_json({"ok": report.is_fit, "report": report})
+        put_json({"ok": report.is_fit, "verdict": report.verdict, "report": report})
     else:
         _show(report)
     if not report.is_fit:
-        ctx.exit(EXIT_BIASED)
+        ctx.exit(EXIT_UNFIT)
 
 
 def _show(report: "LookaheadReport") -> None:
-    click.echo(f"{report.subject} {report.name}: {'in order' if report.is_fit else 'BIASED'}")
+    click.echo(f"{report.subject} {report.name}: {report.verdict}")
     whole = ", `exposures` compared row by row" if report.has_exposures else ""
     ends = f", {report.parameter_ends} ends of parameters' ranges tried" if report.parameter_ends else ""
     click.echo(f"  asked about {report.asked} of {report.rows} candles{whole}{ends}")

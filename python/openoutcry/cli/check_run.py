@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from openoutcry.backtesting.candle_backtest import frozen_columns
-from openoutcry.backtesting.history.candles import load_candles
+from openoutcry.backtesting.history.datasets import load_only_candles
+from openoutcry.backtesting.history.source import ImportOptions
 from openoutcry.backtesting.lookahead import LookaheadReport, check_classifier, check_strategy
 from openoutcry.cli.parameters import typed_parameters
 from openoutcry.cli.progress_bar import progress_bar
@@ -21,7 +22,13 @@ from openoutcry.strategies.strategy import Strategy
 
 
 def run_check(
-    subject: str, data: Path | None, params: Sequence[str], seed: int, *, shows_progress: bool = False
+    subject: str,
+    data: Path | None,
+    symbol: str,
+    params: Sequence[str],
+    seed: int,
+    *,
+    shows_progress: bool = False,
 ) -> LookaheadReport:
     """Find it, make it, check it.
 
@@ -31,7 +38,9 @@ def run_check(
     plugins = Plugins()
     plugins.load_installed()
     parameters = typed_parameters(params)
-    candles = frozen_columns(load_candles(data)[0]) if data is not None else None
+    candles = None
+    if data is not None:
+        candles = frozen_columns(load_only_candles(data, options=ImportOptions(symbol=symbol)).series)
     with progress_bar("questions", is_shown=shows_progress) as tell:
         if _is_classifier(subject, plugins):
             classifier = classifier_of(subject, parameters, plugins)

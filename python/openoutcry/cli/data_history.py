@@ -18,7 +18,7 @@ from openoutcry.backtesting.history.manifest import Manifest
 from openoutcry.backtesting.history.repository import HistoryRepository, catalogue_dir
 from openoutcry.backtesting.history.source import ImportOptions, Source
 from openoutcry.backtesting.result import DatasetRecord, Finding
-from openoutcry.cli.options import moment
+from openoutcry.cli.options import moment, put_whole
 from openoutcry.domain.errors import MissingDataError
 
 SHOWN_HASH: Final = 12  # of 64 digits
@@ -108,7 +108,7 @@ def list_table(root: Path, manifests: list[Manifest]) -> None:
         first, last = (moment(at_ns)[:DATE_CHARS] for at_ns in (each.days[0].first_ns, each.days[-1].last_ns))
         digest = each.sha256[:SHOWN_HASH]
         table.add_row(Text(each.reference), f"{each.rows:,}", str(len(each.days)), first, last, digest)
-    Console().print(table)
+    put_whole(table)
 
 
 def _show_findings(findings: tuple[Finding, ...]) -> None:

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+UNBOUNDED_CHARS: Final = 10_000  # wider than any table's cells
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -55,6 +60,19 @@ def table(title: str, rows: list[tuple[str, object]]) -> None:
     for name, value in rows:
         shown.add_row(name, Text(str(value)))  # as text: what is shown may contain rich's own markup
     Console().print(shown)
+
+
+def put_whole(table: "Table", least_chars: int = 0) -> None:
+    """Print a table as wide as the screen, but no narrower than that; 0 is as wide as its cells need.
+
+    Where the screen is narrower its lines go on below: no cell is cut, so that names can be copied.
+    """
+    from rich.console import Console  # noqa: PLC0415  slow to import
+
+    screen = Console()
+    unbounded = screen.options.update(max_width=UNBOUNDED_CHARS)
+    needed = least_chars or screen.measure(table, options=unbounded).maximum
+    Console(width=max(screen.width, needed)).print(table)
 
 
 def moment(at_ns: int) -> str:

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 @state_dir_option
 @json_option
 def report(run: str | None, state_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001  click's call
-    """Sum up RUN (an id, its beginning or a folder; by default the latest run) and write its HTML report.
+    """Sum up RUN (an id, its beginning or a folder; by default the latest of all) and write its HTML report.
 
-    RUN may be a backtest, whose id begins with b-.
+    RUN may be a run, or a backtest, whose id begins with b-.
     """
     from openoutcry.assembly import paths  # noqa: PLC0415  --help needs none of it
     from openoutcry.backtesting.report.run import write_report  # noqa: PLC0415
-    from openoutcry.backtesting.saved_runs import find_backtest  # noqa: PLC0415
+    from openoutcry.backtesting.saved_runs import find_backtest, latest_backtest  # noqa: PLC0415
     from openoutcry.backtesting.summary import headline, summarise  # noqa: PLC0415
 
-    backtest = find_backtest(run, state_dir)
+    latest = None if run else latest_backtest(state_dir)
+    backtest = find_backtest(str(latest) if latest else run, state_dir)
     if backtest is not None:
         _report_backtest(*backtest, state_dir, as_json=as_json)
         return

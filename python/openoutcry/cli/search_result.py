@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
 from openoutcry.backtesting.optimise.optimisation import Optimisation, Window
-from openoutcry.cli.options import moment
+from openoutcry.cli.options import moment, put_whole
 
 COLOURS: Final = {"good": "green", "doubtful": "yellow", "bad": "red"}
 DAY_CHARS: Final = 10
+WINDOWS_CHARS: Final = 80  # at least: below it, cells would be cut
 HEADINGS: Final = (
     ("tested from", "left"),
     ("to", "left"),
@@ -33,7 +34,7 @@ def show(found: Optimisation) -> None:
     for name, value in _figures(found):
         figures.add_row(name, Text(value))
     console.print(figures)
-    console.print(_windows(found.windows))
+    put_whole(_windows(found.windows), WINDOWS_CHARS)
     console.print(Text(f"study {found.study}, run {found.run_id}", style="dim"))
     console.print(Text(found.command, style="dim"), soft_wrap=True)
 
@@ -74,7 +75,14 @@ def _figures(found: Optimisation) -> list[tuple[str, str]]:
 def _windows(windows: tuple[Window, ...]) -> Table:
     table = Table(title="windows", title_justify="left", box=None, pad_edge=False)
     for heading, justify in HEADINGS:
-        table.add_column(heading, justify="left" if justify == "left" else "right")
+        is_long = heading == "parameters"
+        overflow: OverflowMethod = "fold" if is_long else "ellipsis"
+        table.add_column(
+            heading,
+            justify="left" if justify == "left" else "right",
+            no_wrap=not is_long,
+            overflow=overflow,
+        )
     for each in windows:
         table.add_row(
             *(moment(at_ns)[:DAY_CHARS] for at_ns in each.test_ns),

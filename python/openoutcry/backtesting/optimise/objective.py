@@ -1,5 +1,6 @@
 """What makes one trial better than another: a number from its returns, after fees."""
 
+import math
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -13,6 +14,11 @@ OBJECTIVES: Final[tuple[Objective, ...]] = get_args(Objective)
 # Below them a ratio says only that there was hardly a trade.
 LEAST_DRAWDOWN: Final = 1e-4
 LEAST_LOSS: Final = 1e-6
+
+
+def annual_score(score: float, objective: Objective, periods_per_year: float) -> float:
+    """A score as people know it: ratios of a mean to a deviation are told for a year, not for a period."""
+    return score * math.sqrt(periods_per_year) if objective in {"sharpe", "sortino"} else score
 
 
 def score(returns: Floats, objective: Objective) -> float:

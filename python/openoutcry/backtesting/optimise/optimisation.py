@@ -13,7 +13,7 @@ from openoutcry.backtesting.candle_markets import CandleMarket, in_step, togethe
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.optimise.engine import EngineName, engine_of
 from openoutcry.backtesting.optimise.evaluation import Evaluator, Problem, columns_of
-from openoutcry.backtesting.optimise.objective import Objective, score
+from openoutcry.backtesting.optimise.objective import Objective, annual_score, score
 from openoutcry.backtesting.optimise.space import search_space
 from openoutcry.backtesting.optimise.study import Plan, choose, search, source_sha256
 from openoutcry.backtesting.optimise.study_store import StudyStore
@@ -28,6 +28,7 @@ from openoutcry.backtesting.statistics.cross_validation import Split, walk_forwa
 from openoutcry.backtesting.statistics.overfitting import Selection, selection_of
 from openoutcry.backtesting.statistics.performance import Performance, annual_sharpe, performance_of
 from openoutcry.backtesting.statistics.returns import (
+    YEAR_NS,
     Returns,
     natural_period_ns,
     returns_of,
@@ -114,6 +115,8 @@ def optimise(
 ) -> Optimisation:
     """Search, choose and judge; `tell` is called with each trial and its score in the last window's training.
 
+    A ratio is told as that of a year.
+
     Of several symbols, candles without counterpart are left out.
 
     Raises:
@@ -131,7 +134,8 @@ def optimise(
     def told(trial: Trial) -> None:
         nonlocal known
         known += 1
-        tell(trial, math.nan if trial.is_refused else score(trial.returns[train], plan.objective))
+        found = math.nan if trial.is_refused else score(trial.returns[train], plan.objective)
+        tell(trial, annual_score(found, plan.objective, YEAR_NS / plan.problem.period_ns))
 
     try:
         return _searched(request, plan, times_ns, markets, settings, state=state, tell=told)
