@@ -10,12 +10,13 @@ import msgspec
 
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
-from openoutcry.backtesting.assumptions import assumptions
+from openoutcry.backtesting.assumptions import assumptions, shorts_left_out
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
 from openoutcry.backtesting.candle_markets import CandleMarket, side_by_side, together
 from openoutcry.backtesting.funding_cover import with_cover
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.instruments import settled_as
+from openoutcry.backtesting.idleness import with_idle_reason
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
@@ -96,7 +97,7 @@ def run_candle_markets(
     instruments = {market.symbol: market.series.instrument for market in markets}
     records = (record for market in markets for record in market.records)
     datasets = tuple(with_cover(records, rates, curve.times_ns))
-    return BacktestResult(
+    result = BacktestResult(
         run_id=run_id_of(identity),
         strategy=strategy.name,
         parameters=parameters,
@@ -113,12 +114,16 @@ def run_candle_markets(
         funding_atoms=-sum(amount for flows in paid.values() for _, amount in flows),
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
-        assumptions=assumptions(settings, list(instruments.values()), datasets),
+        assumptions=(
+            *assumptions(settings, list(instruments.values()), datasets),
+            *shorts_left_out(shares, settings),
+        ),
         halt_reason=backtest.floor.halt_reason,
         marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in marks},
         source_sha256=code,
         wall_s=time.perf_counter() - began_s,
     )
+    return with_idle_reason(result, warmup=backtest.desk.warmup, candles=len(backtest.columns.close))
 
 
 def foretells(strategy: Strategy, candles: int) -> bool:
