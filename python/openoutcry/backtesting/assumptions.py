@@ -14,6 +14,7 @@ from openoutcry.strategies.strategy import Shares
 
 NO_LIQUIDATION: Final = "nothing is liquidated: losses may exceed the cash"
 FUNDING: Final = "funding is paid on what is held at its time, at the last close before"
+DUST: Final = "orders trade here that the venue may refuse as too small"
 SHORTS: Final = "shorts are left out: the strategy wanted to be short at "
 TOGETHER: Final = (
     "all symbols are traded from one account; candles are shown in the order of their closes",
@@ -49,6 +50,9 @@ def instrument_sentences(instruments: Sequence[Instrument]) -> Iterator[str]:
     """What is assumed of the venue's rules for these instruments, in words."""
     if any(each.is_contract for each in instruments):
         yield NO_LIQUIDATION
+    unlimited = [each.symbol for each in instruments if not each.min_notional_atoms]
+    if unlimited:
+        yield f"the data tell no minimum order value of {' and '.join(unlimited)}: {DUST}"
 
 
 def shorts_left_out(shares: Shares | None, settings: Settings) -> Iterator[str]:
