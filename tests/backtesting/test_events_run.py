@@ -350,7 +350,9 @@ def test_a_maker_that_answers_something_else_or_fails_is_named():
         run_events([data], Wrong(lots=2), settings)
     with pytest.raises(OpenOutcryError, match="ZeroDivisionError"):
         run_events([data], Wrong(), settings)
-    with pytest.raises(InvalidInputError, match="mandate allows"):
+    with pytest.raises(
+        InvalidInputError, match=r"give --param quote_lots=9999000 --param max_position_lots=9999000"
+    ):
         run_events([data], MarketMaker(quote_lots=10**8, max_position_lots=10**9), settings)
 
 

@@ -38,6 +38,13 @@ class Above(Strategy, frozen=True):
         return self.hold(1.0 if market.close[-1] > self.level else self.below, "above or below")
 
 
+class AlwaysAbove(Above, frozen=True):
+    """As Above, all at once as well."""
+
+    def exposures(self, candles):
+        return np.where(candles.close > self.level, 1.0, self.below)
+
+
 class Steps(Above, frozen=True):
     """As Above, in tenths, with no opinion at some prices: all at once as well."""
 
@@ -150,12 +157,15 @@ def test_what_holds_from_the_first_close_pays_as_the_yardstick_does(seed, kind):
     assert funding_of_fills(history, [bought], funding) == funding_of_holding(history, lots, funding)
 
 
-def test_a_thin_candle_fills_a_part_and_the_rest_expires():
-    rows = [*FLAT, (10_000, 10_010, 9_990, 10_005, 1_000_000), (10_004, 10_010, 10_000, 10_005, 50_009)]
-    result = run_candles(series(rows), Above(), settings())
-    (bought,) = result.fills
-    assert bought.size_lots == 5_000  # a tenth, rounded down
-    assert result.counts["orders_unfilled"] == 1
+@pytest.mark.parametrize("asks_each_candle", [False, True])
+def test_thin_candles_fill_parts_until_all_is_held(asks_each_candle):
+    thin = [(10_004, 10_010, 10_000, 10_005, volume) for volume in (50_009, 30_001, 20_000, 500_000, 500_000)]
+    rows = [*FLAT, (10_000, 10_010, 9_990, 10_005, 1_000_000), *thin]
+    result = run_candles(series(rows), AlwaysAbove(), settings(), asks_each_candle=asks_each_candle)
+    # A tenth of each candle, rounded down, and in the third what the first order lacked.
+    assert [fill.size_lots for fill in result.fills] == [5_000, 3_000, 1_878]
+    assert [(fill.at_ns - FIRST_NS) // INTERVAL_NS for fill in result.fills] == [3, 4, 5]
+    assert result.counts["orders_unfilled"] == 2
 
 
 def test_an_order_that_takes_its_time_pays_for_it():

@@ -125,6 +125,25 @@ def test_cash_fees_span_and_funding_are_taken_from_the_line(oo, candles):
     assert oo("backtest", "buy_and_hold", "--data", candles, *options).result["funding"] == "0.00000000"
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--cash", "-5"),
+        ("--cash", "0"),
+        ("--half-spread-bps", "-1"),
+        ("--half-spread-bps", "10000"),
+        ("--fee-bps", "10000"),
+    ],
+)
+@pytest.mark.parametrize("command", ["backtest", "optimize"])
+def test_an_amount_that_cannot_be_is_refused_by_its_option(oo, candles, command, option, value):
+    answer = oo(command, "sma_cross", "--data", candles, option, value, "--json")
+    assert answer.code == 2
+    message = answer.error["message"]
+    assert message.startswith(f"{option} {value} ")
+    assert "overridden" not in message
+
+
 def again_as_its_report_says(oo, answer):
     """Run the command in a report; the report's bytes before, and what the command answered."""
     page = Path(answer["report_path"]).read_bytes()

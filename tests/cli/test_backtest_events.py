@@ -62,7 +62,7 @@ def test_the_command_in_the_report_gives_the_same_run(oo, quotes):
         (("--from", "2023-11-14T22:13:30"), "--from cannot be used with a book"),
         (("--half-spread-bps", "1"), "--half-spread-bps cannot be used with a book"),
         (("--data", "QUOTES"), "quote one instrument"),
-        (("--param", "quote_lots=100000"), "mandate allows"),
+        (("--param", "quote_lots=100000"), "give --param quote_lots="),
     ],
 )
 def test_what_cannot_be_is_said(oo, quotes, options, text):

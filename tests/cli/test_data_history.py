@@ -30,11 +30,15 @@ def test_candles_are_checked_imported_listed_and_checked_again(oo, state, tmp_pa
 
 
 def test_unfit_candles_end_in_one_and_are_not_imported(oo, tmp_path):
-    path = candles(tmp_path / "BTCUSDT_1m.csv", spoil=lambda lines: lines.insert(9, lines.pop(3)))
+    path = candles(tmp_path / "BTCUSDT_1m.csv", spoil=lambda lines: lines.insert(9, lines.pop(0)))
     called = oo("data", "check", path)
     assert called.code == 1
     assert "UNFIT" in called.out
-    assert "error: backward_time" in called.out
+    assert called.out.count("error: ") == called.out.count("error: backward_time, row 9: ") == 1
+    assert "200 rows of candles, no hash: they have no order" in called.out
+    assert "2023-11-14 22:14:00.000 UTC to 2023-11-15 01:33:00.000 UTC" in called.out
+    record = oo("data", "check", path, "--json").result["datasets"][0]
+    assert record["sha256"] == ""
     assert oo("data", "import", path, "--json").code == 2
     assert oo("data", "list", "--json").result["datasets"] == []
 

@@ -19,7 +19,7 @@ NOT_SHOWN = {
     "openoutcry_classification_duplicate_candles_total": DUPLICATES,
     "openoutcry_plugins_loaded": "`openoutcry doctor` names them",
     "openoutcry_strategy_duplicate_messages_total": DUPLICATES,
-    "openoutcry_strategy_fills_total": "the fills of execution are shown",
+    "openoutcry_strategy_orders_unfilled_total": "the ends of orders are shown",
     "openoutcry_strategy_intents_total": "the actor's intents are shown",
     "openoutcry_strategy_signals_total": "the actor's signals are shown",
     "openoutcry_unknown_metrics": "an error of ours: the run of the whole system is tested for 0",

@@ -57,10 +57,20 @@ def test_it_carries_what_cash_and_limits_allow():
         mandate_of(limits, instrument(), CASH // 2, 10_000, 5_001)
 
 
-@pytest.mark.parametrize("lots", [(11, 50), (5, 101)])
-def test_a_strategy_that_would_go_beyond_is_refused(lots):
+@pytest.mark.parametrize(
+    ("lots", "words"),
+    [
+        ((11, 50), "by quote_lots 11, of which it allows 10; give --param quote_lots=10, or"),
+        (
+            (5, 101),
+            "by max_position_lots 101, of which it allows 100; give --param max_position_lots=100, or",
+        ),
+        ((11, 101), "give --param quote_lots=10 --param max_position_lots=100, or"),
+    ],
+)
+def test_a_strategy_that_would_go_beyond_is_refused(lots, words):
     MANDATE.check(10, 100)
-    with pytest.raises(InvalidInputError, match="mandate allows"):
+    with pytest.raises(InvalidInputError, match=words):
         MANDATE.check(*lots)
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from openoutcry.domain.control import CandleHistory, Start
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.opinions import Classification, Signal
-from openoutcry.domain.orders import Fill, OrderIntent, Refused
-from openoutcry.domain.units import Atoms, PriceTicks, SizeLots, TimestampNs
+from openoutcry.domain.orders import NO_TRADE_BAND, Done, OrderIntent, Refused, approved_id
+from openoutcry.domain.units import SizeLots, TimestampNs
 from openoutcry.strategies.candle_join import MAX_WAITING
 from openoutcry.strategies.desk import DeskSettings, StrategyDesk
 from openoutcry.strategies.leg import MAX_RETRY_CANDLES
@@ -262,26 +262,79 @@ def test_messages_that_come_twice_have_no_second_effect(candles_of, walk):
     assert decider.counters["strategy_duplicate_messages"] + late == len(messages)
 
 
-def test_fills_do_not_change_what_is_wanted(live):
-    decider, candles = live
-    fill = Fill(
-        id="fill:1",
+def end(intent, filled_lots, reason="unfilled"):
+    parent_id = approved_id(intent.id)
+    return Done(
+        id=f"{parent_id}:done",
         symbol=SYMBOL,
-        parent_id="p",
-        client_order_id="c",
-        venue_order_id="v",
-        trade_id="1",
-        side="buy",
-        price_ticks=PriceTicks(1),
-        size_lots=SizeLots(1),
-        fee_atoms=Atoms(0),
-        fee_asset="BTC",
-        liquidity="taker",
+        parent_id=parent_id,
+        ordered_lots=SizeLots(10),
+        filled_lots=SizeLots(filled_lots),
+        reason=reason,
         at_ns=NOW,
     )
-    assert decider.decide(fill, NOW) == ()
-    assert decider.counters["strategy_fills"] == 1
-    assert len(wish(decider, candles, 0.0)) == 1
+
+
+def candles_until_intent(decider, candles, exposure):
+    """How many candles the same wish takes to be intended again, and the intent."""
+    for waited in range(1, 10):
+        messages = wish(decider, candles, exposure)
+        if len(messages) == 2:
+            return waited, messages[1]
+    return None, None
+
+
+def test_what_is_filled_in_part_is_tried_again_at_the_next_candle(live):
+    decider, candles = live
+    intent = wish(decider, candles, 1.0)[1]
+    for _ in range(3):
+        decider.decide(end(intent, 4), NOW)
+        waited, intent = candles_until_intent(decider, candles, 1.0)
+        assert waited == 1
+    assert decider.counters["strategy_orders_unfilled"] == 3
+
+
+def test_what_is_not_filled_at_all_is_tried_again_with_growing_pauses(live):
+    decider, candles = live
+    intent = wish(decider, candles, 1.0)[1]
+    for pause in (1, 2, 4):
+        decider.decide(end(intent, 0, "expired"), NOW)
+        waited, intent = candles_until_intent(decider, candles, 1.0)
+        assert waited == pause
+
+
+def test_what_is_tried_again_is_sent_as_it_was_at_first(live):
+    decider, candles = live
+    intent = wish(decider, candles, 1.0)[1]
+    decider.decide(end(intent, 4), NOW)
+    _, again = candles_until_intent(decider, candles, 1.0)
+    assert again.style == intent.style == "twap"
+    assert again.id != intent.id
+
+
+@pytest.mark.parametrize(
+    ("filled_lots", "reason"), [(10, "filled"), (4, "canceled"), (4, "halt"), (0, "stop")]
+)
+def test_an_order_that_is_done_or_was_ended_by_others_is_not_tried_again(live, filled_lots, reason):
+    decider, candles = live
+    intent = wish(decider, candles, 1.0)[1]
+    decider.decide(end(intent, filled_lots, reason), NOW)
+    assert candles_until_intent(decider, candles, 1.0) == (None, None)
+
+
+def test_the_end_of_an_older_order_changes_nothing(live):
+    decider, candles = live
+    older = wish(decider, candles, 1.0)[1]
+    wish(decider, candles, 0.0)
+    decider.decide(end(older, 4), NOW)
+    assert candles_until_intent(decider, candles, 0.0) == (None, None)
+
+
+def test_a_wish_that_is_as_good_as_held_is_not_tried_again(live):
+    decider, candles = live
+    refused = msgspec.structs.replace(refusal(wish(decider, candles, 1.0)[1]), check=NO_TRADE_BAND)
+    decider.decide(refused, NOW)
+    assert candles_until_intent(decider, candles, 1.0) == (None, None)
 
 
 def test_a_lost_classification_costs_its_signal_but_not_its_candle(candles_of):
@@ -317,7 +370,14 @@ def test_a_history_does_not_swallow_a_candle_that_waits(candles_of):
     assert signal.at_ns == candles[-1].close_ns
 
 
-@pytest.mark.parametrize(("down", "match"), [(1.0, "ZeroDivisionError: told to"), (0.9, "answered a float")])
+@pytest.mark.parametrize(
+    ("down", "match"),
+    [
+        (1.0, r"ZeroDivisionError: told to \(at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, test_desk.py line \d+\)"),
+        (0.9, r"answered a float.*\(at [-\d]+ [:\d]+ UTC\); nothing"),
+    ],
+    ids=["raises", "answers nonsense"],
+)
 def test_a_failing_strategy_is_named_and_the_next_candle_is_seen(live, down, match):
     decider, candles = live
     candle = next(candles)

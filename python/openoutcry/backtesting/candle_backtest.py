@@ -1,5 +1,6 @@
 """One strategy over candles: the floor, its market, and what happened on it."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -155,11 +156,14 @@ class CandleBacktest:
     def _show(self, rows: int, shares: Shares | None, progress: Progress | None) -> None:
         """The candles of one instrument, all or those at which the desk acts."""
         row = told = 0
+        closes_ns = self._series.close_ns.tolist()
         outlook = None if shares is None else Outlook(self._warm(shares))
         candle_at = _candles(self._series)
         while True:
-            if outlook is not None:
-                row = self.desk.skip(outlook, row)
+            if outlook is not None and row < rows:
+                self.floor.settle(closes_ns[row])  # how an order ends may be a reason to act
+                if self.execution.is_settled:
+                    row = self.desk.skip(outlook, row)
             if row >= rows or not self.floor.show(candle_at(row)):
                 break
             if shares is not None:
@@ -191,7 +195,12 @@ class CandleBacktest:
     def _compare(self, shares: Shares, row: int) -> None:
         """What the strategy observed must be what it foretold."""
         signal = self.chronicle.signal
-        if signal is None or abs(signal.exposure - shares[row]) > SHARE_TOLERANCE:
+        foretold = float(shares[row])
+        if signal is None:
+            is_same = math.isnan(foretold)
+        else:
+            is_same = abs(signal.exposure - foretold) <= SHARE_TOLERANCE
+        if not is_same:
             observed = "nothing" if signal is None else signal.exposure
             raise InvalidInputError(
                 f"{self._symbol} at candle {row}: `exposures` says {shares[row]}, `observe` {observed}; "

@@ -30,6 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Which data a backtest saw. `sha256` is of the content, not of the file that it came in.
 
+    `sha256` is empty where time goes back: such rows have no order to be hashed in, and are unfit.
     A contract's funding follows the data of its symbol.
     """
 

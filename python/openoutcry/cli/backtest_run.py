@@ -102,9 +102,9 @@ def _traded(request: Request, *, shows_progress: bool) -> BacktestResult:
     needs = chosen.strategy.needs
     if not (needs.book or request.others) and is_replayable(request.data):
         return _run_recording(request, chosen, plugins, shows_progress=shows_progress)
-    _refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
+    refuse(request, {"speed": "--speed", "duration": "--duration"}, "this data and strategy")
     if request.others:
-        _refuse(request, {"symbol": "--symbol"}, "several --data, which are a symbol each")
+        refuse(request, {"symbol": "--symbol"}, "several --data, which are a symbol each")
     data = history_at(request.data, request.symbol)
     if not isinstance(data, tuple) and data.kind != "trades":
         return _run_events(data, request, chosen, plugins, shows_progress=shows_progress)
@@ -176,7 +176,7 @@ def _run_events(
 ) -> BacktestResult:
     from openoutcry.backtesting.events_run import ending_at, run_events  # noqa: PLC0415  loads the simulator
 
-    _refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
+    refuse(request, {"start": "--from", "half_spread_bps": "--half-spread-bps"}, "a book of events")
     datasets = [events]
     for place in request.others:
         other = history_at(place, request.symbol)
@@ -203,7 +203,7 @@ def _run_recording(
     from openoutcry.backtesting.recorded_frames import survey  # noqa: PLC0415  loads the feed and the venue
     from openoutcry.backtesting.replay_run import run_recording  # noqa: PLC0415  as above
 
-    _refuse(
+    refuse(
         request,
         {"start": "--from", "end": "--to", "funding": "--funding", "half_spread_bps": "--half-spread-bps"},
         "a recording",
@@ -230,7 +230,8 @@ def _run_recording(
         )
 
 
-def _refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+def refuse(request: Request, options: Mapping[str, str], what: str) -> None:
+    """Raise InvalidInputError if one of the options, by the request's field, was given."""
     given = [option for name, option in options.items() if getattr(request, name) not in (None, ())]
     if given:
         raise InvalidInputError(f"{', '.join(given)} cannot be used with {what}; leave it out")
@@ -254,7 +255,7 @@ def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
     if request.config is None or request.cash is not None:
-        costs["backtest.cash_atoms"] = atoms_from_text(request.cash or DEFAULT_CASH, what="--cash")
+        costs["backtest.cash_atoms"] = _cash(request.cash or DEFAULT_CASH)
     if request.config is None or request.fee_bps is not None:
         costs |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
     if request.seed is not None:
@@ -284,8 +285,21 @@ def settings_of(
         assert isinstance(taker_ppm, int)
         above = backtest_defaults(first, cash_atoms, taker_ppm, others)
     if request.half_spread_bps is not None:
-        above["backtest.half_spread_ppm"] = _ppm(request.half_spread_bps, "--half-spread-bps")
+        half_spread_ppm = _ppm(request.half_spread_bps, "--half-spread-bps")
+        if half_spread_ppm < 0:
+            raise InvalidInputError(
+                f"--half-spread-bps {request.half_spread_bps} is below 0: a taker would be paid for the "
+                "spread; give 0 or more"
+            )
+        above["backtest.half_spread_ppm"] = half_spread_ppm
     return _named(load_settings(request.config, {**above, **costs}), found_at, parameters)
+
+
+def _cash(text: str) -> int:
+    atoms = atoms_from_text(text, what="--cash")
+    if atoms <= 0:
+        raise InvalidInputError(f"--cash {text} is no account to begin with; give more than 0")
+    return atoms
 
 
 def _fees(text: str) -> tuple[int, int]:

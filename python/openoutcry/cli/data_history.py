@@ -83,7 +83,8 @@ def show_dataset(record: DatasetRecord) -> None:
     is_fit = all(finding.severity != "error" for finding in record.findings)
     click.echo(f"{record.venue} {record.symbol}: {'fit for use' if is_fit else 'UNFIT'}")
     click.echo(f"  {record.path}")
-    click.echo(f"  {record.rows} rows of {record.kind}, sha256 {record.sha256[:SHOWN_HASH]}…")
+    digest = f"sha256 {record.sha256[:SHOWN_HASH]}…" if record.sha256 else "no hash: they have no order"
+    click.echo(f"  {record.rows} rows of {record.kind}, {digest}")
     if record.rows:
         click.echo(f"  {moment(record.first_ns)} to {moment(record.last_ns)}")
     _show_findings(record.findings)

@@ -1,5 +1,6 @@
 """Search a strategy's parameters, and see what is left of the best on data that it has not seen."""
 
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +15,11 @@ ENGINES: Final = ("local", "ray")
 @click.command()
 @click.argument("strategy")
 @click.option(
-    "--data", required=True, multiple=True, metavar="FILE", type=click.Path(path_type=Path),
-    help="Candles to search on; of each symbol that the strategy looks at.",
+    "--data", required=True, multiple=True, metavar="DATA", type=click.Path(path_type=Path),
+    help="Candles to search on: a file, a folder, or venue:symbol:kind of the catalogue. Of each symbol that "
+    "the strategy looks at.",
 )  # fmt: skip
+@click.option("--symbol", metavar="SYMBOL", help="Which one, if a folder holds several.")
 @click.option(
     "--trials", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many in all."
 )
@@ -57,6 +60,8 @@ def optimize(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
     What was interrupted goes on with the same command. The parameters that are found were chosen without
     the data that they are judged by: without --walk-forward these are the last 30 %.
     """
+    from msgspec.structs import replace  # noqa: PLC0415  --help needs none of it
+
     from openoutcry.assembly import paths  # noqa: PLC0415  --help needs none of it
     from openoutcry.backtesting.optimise.optimisation import optimise  # noqa: PLC0415
     from openoutcry.cli.optimize_run import market_of, request_of  # noqa: PLC0415
@@ -74,7 +79,9 @@ def optimize(state_dir: Path | None, as_json: bool, **options: Any) -> None:  # 
             state=paths.state_dir(state_dir),
             tell=progress.tell,
         )
+    if options["config"] is not None:
+        found = replace(found, command=f"{found.command} --config {shlex.quote(str(options['config']))}")
     if as_json:
         put_json(found)
     else:
-        show(found, options["data"])
+        show(found)

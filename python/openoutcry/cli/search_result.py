@@ -1,7 +1,6 @@
 """What an optimisation found, for people: out of sample first."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from rich.console import Console
@@ -24,7 +23,7 @@ HEADINGS: Final = (
 )
 
 
-def show(found: Optimisation, data: Sequence[Path]) -> None:
+def show(found: Optimisation) -> None:
     """Print the verdict, the account out of sample, what it promised in sample, and the windows."""
     console = Console()
     console.print(Text(found.verdict.line, style=COLOURS[found.verdict.level]))
@@ -36,10 +35,7 @@ def show(found: Optimisation, data: Sequence[Path]) -> None:
     console.print(figures)
     console.print(_windows(found.windows))
     console.print(Text(f"study {found.study}, run {found.run_id}", style="dim"))
-    again = " ".join(f"--param {name}={value}" for name, value in found.best.items())
-    given = " ".join(f"--data {path}" for path in data)
-    command = f"openoutcry backtest {found.strategy} {given} {again}"
-    console.print(Text(command, style="dim"), soft_wrap=True)
+    console.print(Text(found.command, style="dim"), soft_wrap=True)
 
 
 def words(parameters: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ OpenOutcryError
 │   ├── AuthenticationError    the venue did not accept the key or its signature
 │   └── AmbiguousResultError   no answer: the request may or may not have had its effect
 ├── JournalError           the journal cannot be written or read: trading must stop
-└── HaltedError            the halt is armed: nothing may be sent
+├── HaltedError            the halt is armed: nothing may be sent
+└── InterruptedSearchError a search was interrupted; what it found so far is kept
 """
 
 
@@ -69,3 +70,9 @@ class HaltedError(OpenOutcryError):
     """The halt is armed; nothing may be sent."""
 
     exit_code = 7
+
+
+class InterruptedSearchError(OpenOutcryError):
+    """A search of parameters was interrupted; what it found so far is kept."""
+
+    exit_code = 130  # 128 + SIGINT, as shells have it

@@ -1,11 +1,14 @@
 """From intent to fill: the messages that move money."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from openoutcry.domain.message import Message
 from openoutcry.domain.units import Atoms, PriceTicks, Side, SizeLots, TimestampNs
+
+NO_TRADE_BAND: Final = "no_trade_band"
+"""The check that refuses an order which would hardly change what is held: the wish is fulfilled."""
 
 ExecutionStyle = Literal["immediate", "twap"]
 TimeInForce = Literal["GTC", "IOC", "FOK"]
@@ -62,6 +65,11 @@ class Approved(Message, frozen=True, kw_only=True):
 
     intent: OrderIntent
     order: SizedOrder
+
+
+def approved_id(intent_id: str) -> str:
+    """The id of an intent's approval, which is its parent order's as well."""
+    return f"{intent_id}:approved"
 
 
 class Refused(Message, frozen=True, kw_only=True):

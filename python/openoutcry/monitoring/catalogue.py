@@ -93,7 +93,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     _counter("orderintents", "Order intents of the strategy."),
     _counter("strategy_signals", "Signals of the strategy desk."),
     _counter("strategy_intents", "Intents of the strategy desk."),
-    _counter("strategy_fills", "Fills the strategy desk was told of."),
+    _counter("strategy_orders_unfilled", "Orders that ended before they were filled and are still wanted."),
     _counter("strategy_failures", "Candles on which the strategy raised."),
     _counter("strategy_duplicate_messages", "Messages the strategy desk had seen before."),
     _counter("candles_without_classification", "Candles given up because no opinion on them came."),

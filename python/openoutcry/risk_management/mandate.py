@@ -30,15 +30,21 @@ class Mandate(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidInputError: it would.
         """
-        for what, lots, limit in (
-            ("quotes", quote_lots, self.max_quote_lots),
-            ("holds", position_lots, self.max_position_lots),
-        ):
-            if lots > limit:
-                raise InvalidInputError(
-                    f"the strategy {what} up to {lots} lots, the mandate allows {limit}; "
-                    "lower its parameters, or raise [risk] or the cash"
-                )
+        beyond = [
+            (name, lots, limit)
+            for name, lots, limit in (
+                ("quote_lots", quote_lots, self.max_quote_lots),
+                ("max_position_lots", position_lots, self.max_position_lots),
+            )
+            if lots > limit
+        ]
+        if beyond:
+            told = " and ".join(f"{name} {lots}, of which it allows {limit}" for name, lots, limit in beyond)
+            less = " ".join(f"--param {name}={limit}" for name, _, limit in beyond)
+            raise InvalidInputError(
+                f"the strategy goes beyond the account's mandate by {told}; give {less}, or raise the cash "
+                "or [risk]"
+            )
 
     def refusal(
         self, quotes: tuple[int, int, int, int], touch: tuple[int, int], position_lots: int

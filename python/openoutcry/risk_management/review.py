@@ -4,7 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import Approved, OrderIntent, PositionReport, SizedOrder
+from openoutcry.domain.orders import (
+    NO_TRADE_BAND,
+    Approved,
+    OrderIntent,
+    PositionReport,
+    SizedOrder,
+    approved_id,
+)
 from openoutcry.domain.units import BASIS_POINTS, Atoms, Side, SizeLots, TimestampNs
 from openoutcry.risk_management import sizing
 from openoutcry.risk_management.checks import INTENT_CHECKS, ORDER_CHECKS, Context, OrderContext, Refusal
@@ -35,7 +42,7 @@ def review(context: Context, vetoes: Sequence[Veto] = ()) -> Approved | Refusal:
     if refusal is not None:
         return refusal
     intent = context.intent
-    return Approved(id=f"{intent.id}:approved", cause_id=intent.id, intent=intent, order=order)
+    return Approved(id=approved_id(intent.id), cause_id=intent.id, intent=intent, order=order)
 
 
 def size(context: Context, instrument: Instrument, exposure: Exposure) -> SizedOrder | Refusal:
@@ -55,11 +62,13 @@ def size(context: Context, instrument: Instrument, exposure: Exposure) -> SizedO
     full = sizing.full_position_lots(exposure.purse.equity_atoms(), share, dearest, instrument, limits)
     lowest = -1.0 if instrument.is_contract else 0.0
     target = math.trunc(max(intent.exposure, lowest) * full)
+    if full < 1 and intent.exposure:
+        return Refusal("full_position", "at least 1 lot", f"less than 1 lot at {price} ticks")
     expected = exposure.position_lots + exposure.reserved_lots("buy") - exposure.reserved_lots("sell")
     delta = target - expected
     band = full * limits.no_trade_band_bps // BASIS_POINTS
     if delta == 0 or (abs(delta) <= band and target != 0):
-        return Refusal("no_trade_band", f"more than {band} lots", f"{delta} lots")
+        return Refusal(NO_TRADE_BAND, f"more than {band} lots", f"{delta} lots")
     side: Side = "buy" if delta > 0 else "sell"
     limit_price = sizing.limit_price_ticks(price, side, limits)
     if limit_price <= 0:

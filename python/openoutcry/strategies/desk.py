@@ -1,7 +1,10 @@
 """Runs one strategy: from candles and opinions to signals and intents."""
 
 import math
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -12,7 +15,7 @@ from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
 from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
 from openoutcry.domain.opinions import Classification, Signal
-from openoutcry.domain.orders import Fill, OrderIntent, Refused
+from openoutcry.domain.orders import Done, OrderIntent, Refused
 from openoutcry.domain.units import NS_PER_S, TimestampNs
 from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Prices
 from openoutcry.memory.history_window import HistoryWindow
@@ -53,7 +56,7 @@ class StrategyDesk:
     no-trade band around the one last intended (see `Leg`). A strategy that looks at several symbols is asked
     when each of them has closed a candle at the same moment, and answers with a signal a symbol.
 
-    A decider: CandleClosed, Classification → [Signal, OrderIntent]; CandleHistory, Fill, Refused → nothing.
+    A decider: CandleClosed, Classification → [Signal, OrderIntent]; CandleHistory, Done, Refused → nothing.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class StrategyDesk:
         self._counts = {
             "strategy_signals": 0,
             "strategy_intents": 0,
-            "strategy_fills": 0,
+            "strategy_orders_unfilled": 0,
             "strategy_failures": 0,
         }
 
@@ -151,10 +154,10 @@ class StrategyDesk:
                 return self._observe(self._join.take_classification(message), now_ns)
             case CandleHistory():
                 self._take_history(leg, message, now_ns)
-            case Fill():
-                self._counts["strategy_fills"] += 1
+            case Done():
+                self._counts["strategy_orders_unfilled"] += leg.end(message)
             case Refused():
-                leg.refuse(message.intent_id)
+                leg.refuse(message)
             case _:
                 raise InvalidInputError(
                     f"a strategy desk does not take {type(message).__name__}; check the edges"
@@ -249,8 +252,8 @@ class StrategyDesk:
         except (Exception, SystemExit) as error:
             self._counts["strategy_failures"] += 1
             raise OpenOutcryError(
-                f"strategy {self._name} failed on {candle.id}: {type(error).__name__}: {error}; "
-                "nothing was intended, repair the strategy"
+                f"strategy {self._name} failed on {candle.id}: {type(error).__name__}: {error} "
+                f"({raised_at(error, candle.close_ns)}); nothing was intended, repair the strategy"
             ) from error
 
     def _checked_wish(self, wish: object) -> Exposure | None:
@@ -289,6 +292,16 @@ class StrategyDesk:
             event_ns=candle.close_ns,
             deadline_ns=TimestampNs(now_ns + self._settings.ttl_ns),
         )
+
+
+def raised_at(error: BaseException, now_ns: int) -> str:
+    """Where a strategy raised: the market's time, and the last line of its own file."""
+    moment = datetime.fromtimestamp(now_ns // NS_PER_S, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    calls = traceback.extract_tb(error.__traceback__)[1:]  # the first is ours, which asked
+    if not calls or calls[0].filename == __file__:
+        return f"at {moment}"
+    line = [call.lineno for call in calls if call.filename == calls[0].filename][-1]
+    return f"at {moment}, {Path(calls[0].filename).name} line {line}"
 
 
 def volatility_of(close: Prices) -> float:

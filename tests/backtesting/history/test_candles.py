@@ -161,6 +161,23 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, pack):
     assert str(path) in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("README.md", b"# openoutcry\n\ntrades, a lot\n", r"is no table: its first line is '# openoutcry'"),
+        ("noise.csv", bytes(range(250)) * 4, "is no table"),
+        ("noise.bin", b"\x8f,\x03\n1,2\n", "is no table"),
+        ("noise.parquet", b"\x8f,\x03\n1,2\n", "is no Parquet: it begins with"),
+        ("odd.csv", b'open_time,open\n1,"a"b\n', r"row 0: no CSV \([^\n]+\); fetch it again"),
+    ],
+)
+def test_what_is_no_table_is_told_as_such(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=words):
+        load_candles(path, symbol="BTCUSDT")
+
+
 def test_what_the_file_does_not_say_must_be_given(tmp_path):
     path = csv(tmp_path, ROWS, name="prices.csv")
     with pytest.raises(InvalidInputError, match="give --symbol"):

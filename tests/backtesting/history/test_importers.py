@@ -260,6 +260,10 @@ def test_the_book_file_of_lobster_lies_beside_its_messages(tmp_path):
     book = tmp_path / "GOOG_2012-06-21_34200000_57600000_orderbook_1.csv"
     book.write_text("5795000,4,5794000,10\n5795000,4,5793000,6\n5795000,3,5793000,6\n")
     rows = rows_of(load_any(path))
+    assert np.array_equal(rows_of(load_any(tmp_path)), rows)  # of a folder they are one dataset
+    assert load_any(tmp_path, options=ImportOptions(symbol="GOOG")).instrument.symbol == "GOOG/USD"
+    with pytest.raises(InvalidInputError, match=rf"book file of LOBSTER; give its messages, {path.name}"):
+        load_any(book)
     assert touches(rows) == {
         int(rows[0, 0]): (57_940, 10, 57_950, 4),
         int(rows[0, 0]) + 10**8: (57_930, 6, 57_950, 4),
@@ -268,6 +272,9 @@ def test_the_book_file_of_lobster_lies_beside_its_messages(tmp_path):
     book.write_text("5795000,4,5794000,10\n5795000,4,5793000,6\n")
     with pytest.raises(InvalidInputError, match="one line after each message"):
         load_any(path)
+    path.unlink()
+    with pytest.raises(InvalidInputError, match=f"put {path.name} beside it"):
+        load_any(tmp_path)
 
 
 @pytest.mark.data
@@ -288,5 +295,5 @@ def test_sessions_of_other_venues(shared_data):
         book = book_after(rows)
         assert not book.is_crossed, name
         assert book.top() is not None, name
-    with pytest.raises(InvalidInputError, match="give the venue's own with --symbol"):
+    with pytest.raises(InvalidInputError, match="with the venue's own --symbol"):
         load_any(shared_data / "ws_frames" / "KRAKEN.jsonl.zst")

@@ -6,6 +6,7 @@ from openoutcry.backtesting.history.candles import Funding
 from openoutcry.backtesting.optimise.quick_account import acts, quick_account
 from openoutcry.backtesting.runner import run_candles
 from openoutcry.backtesting.statistics.returns import returns_of
+from openoutcry.strategies.buy_and_hold import BuyAndHold
 from openoutcry.strategies.sma_cross import SmaCross
 
 EARLY = {"strategy.intents.volatility_candles": 2}  # so that the desk acts from the third candle on
@@ -51,12 +52,16 @@ def test_a_purchase_and_a_sale_to_the_last_atom(made):
     ]
 
 
-def test_an_order_takes_no_more_than_its_share_of_the_volume(made):
-    series = made.walk(1, candles=6)
+def test_orders_take_their_share_of_each_volume_until_all_is_held(made):
+    series, settings = made.walk(1, candles=12), made.settings(**EARLY)
     series.volume_lots[:] = 1_000
-    account = quick_account(series, np.ones(6), made.settings(**EARLY))
-    moved = np.diff(account.equity_atoms) / series.instrument.atoms_per_tick_lot
-    assert moved[3:].tolist() == (np.diff(series.close_ticks)[3:] * 100).tolist()  # a tenth of 1,000 lots
+    series.volume_lots[6:] = 10**7
+    quick = quick_account(series, np.ones(12), settings)
+    exact = run_candles(series, BuyAndHold(warmup=1), settings)
+    sizes = [fill.size_lots for fill in exact.fills]
+    assert sizes[:-1] == [100] * (len(sizes) - 1)  # a tenth of 1,000 lots
+    assert quick.trades == len(sizes) >= 3
+    assert quick.equity_atoms[-1] == pytest.approx(exact.curve.equity_atoms[-1], rel=1e-3)
 
 
 @pytest.mark.parametrize(("fast", "warmup"), [(5, 30), (20, 100)])

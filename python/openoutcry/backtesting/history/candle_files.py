@@ -1,6 +1,7 @@
 """Candles and funding out of files: which column is what, on which grid, of which instrument."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from openoutcry.backtesting.history.candles import (
     parse_interval,
     record_candles,
 )
+from openoutcry.backtesting.history.float_noise import Denoised, without_noise
 from openoutcry.backtesting.history.instruments import MAX_DECIMALS, make_instrument, step_text
 from openoutcry.backtesting.history.quality import check_candles, drop_repeated
 from openoutcry.backtesting.result import DatasetRecord, Finding, Integers
@@ -66,7 +68,7 @@ def read_candles(
         MissingDataError: there is no such file.
         InvalidInputError: it cannot be read as candles at all.
     """
-    if tables.magic(path) == tables.PARQUET_MAGIC:
+    if tables.is_parquet(path):
         frame, facts = tables.read_parquet(path)
     else:
         frame, facts = tables.read_csv(path, KLINE_NAMES), {}
@@ -110,7 +112,7 @@ def candles_of(
 
 def read_funding(path: Path) -> Funding:
     """Funding rates, oldest first. Raises as `load_funding`."""
-    if tables.magic(path) == tables.PARQUET_MAGIC:
+    if tables.is_parquet(path):
         frame, _ = tables.read_parquet(path)
     else:
         frame = tables.read_csv(path)
@@ -166,11 +168,41 @@ def _on_grid(columns: dict[str, "pl.Series"], facts: dict[str, str]) -> _Grid:
         scales = _scale(facts, "price_scale"), _scale(facts, "volume_scale")
         return _coarser(_Grid((opens, high, low, close, volume), *scales))
     texts = [exact.decimal_column(columns[name]) for name in names]
-    price_scale = max(map(exact.decimals, texts[:4]))
-    volume_scale = exact.decimals(texts[4])
-    opens, high, low, close = (exact.scaled(text, price_scale) for text in texts[:4])
-    volume = exact.scaled(texts[4], volume_scale)
-    return _coarser(_Grid((opens, high, low, close, volume), price_scale, volume_scale))
+    prices, volumes = without_noise(texts[:4]), without_noise(texts[4:])
+    price_scale = max(map(exact.decimals, prices.columns))
+    if price_scale > MAX_DECIMALS:
+        raise InvalidInputError(_too_fine(prices.columns))
+    opens, high, low, close = (exact.scaled(text, price_scale) for text in prices.columns)
+    [exactly] = volumes.columns
+    volume_scale = min(exact.decimals(exactly), MAX_DECIMALS - price_scale)
+    kept = exact.cut(exactly, volume_scale)
+    notes = [_noise(each, what) for each, what in ((prices, "prices"), (volumes, "volumes")) if each.changed]
+    rounded = (kept != exactly).arg_true().to_numpy()
+    if len(rounded):
+        notes.append(_volume_rounded(rounded, volume_scale))
+    numbers = (opens, high, low, close, exact.scaled(kept, volume_scale))
+    return _Grid(numbers, price_scale, volume_scale, tuple(notes))
+
+
+def _too_fine(prices: Sequence["pl.Series"]) -> str:
+    column = max(prices, key=exact.decimals)
+    row = int((column.str.extract(r"\.([0-9]+)$").str.len_bytes() > MAX_DECIMALS).arg_true()[0])
+    return (
+        f"row {row}: {column.name} {column[row]} has more than {MAX_DECIMALS} decimals, to which amounts are "
+        "exact; round the prices to the venue's tick"
+    )
+
+
+def _noise(found: Denoised, what: str) -> Finding:
+    return Finding(
+        severity="note",
+        kind="float_noise",
+        count=found.changed,
+        row=found.row,
+        detail=f"{what} with more digits than a float carries, as {found.was}, are read as the nearest "
+        f"on the grid of the others, {found.now}",
+        remedy="none is needed",
+    )
 
 
 def _coarser(grid: _Grid) -> _Grid:
@@ -182,16 +214,20 @@ def _coarser(grid: _Grid) -> _Grid:
     kept = grid.volume_scale - surplus
     coarse = volume // 10**surplus
     changed = np.flatnonzero(coarse * 10**surplus != volume)
-    note = Finding(
+    notes = (_volume_rounded(changed, kept),) if len(changed) else ()
+    opens, high, low, close = prices
+    return _Grid((opens, high, low, close, coarse), grid.price_scale, kept, notes)
+
+
+def _volume_rounded(rows: Integers, kept: int) -> Finding:
+    return Finding(
         severity="note",
         kind="volume_rounded",
-        count=len(changed),
-        row=int(changed[0]) if len(changed) else 0,
+        count=len(rows),
+        row=int(rows[0]),
         detail=f"volume is rounded down to {kept} decimals: amounts are exact to 8",
         remedy="none is needed; volume is no money",
     )
-    opens, high, low, close = prices
-    return _Grid((opens, high, low, close, coarse), grid.price_scale, kept, (note,) if len(changed) else ())
 
 
 def _integers(column: "pl.Series") -> Integers:

@@ -169,8 +169,8 @@ def record_candles(
 ) -> DatasetRecord:
     """The record of a series: where it came from, its hash and what a check found."""
     content = ContentHash(CANDLE_COLUMNS)
-    errors = {finding.kind for finding in findings if finding.severity == "error"}
-    if "backward_time" not in errors:
+    is_ordered = all(finding.kind != "backward_time" for finding in findings)
+    if is_ordered:
         content.update(series.rows())
     return DatasetRecord(
         name=name,
@@ -178,10 +178,10 @@ def record_candles(
         kind="candles",
         venue=series.instrument.venue,
         symbol=series.instrument.symbol,
-        first_ns=TimestampNs(int(series.open_ns[0]) if len(series) else 0),
-        last_ns=TimestampNs(int(series.close_ns[-1]) if len(series) else 0),
+        first_ns=TimestampNs(int(series.open_ns.min()) if len(series) else 0),
+        last_ns=TimestampNs(int(series.close_ns.max()) if len(series) else 0),
         rows=len(series),
-        sha256=content.hexdigest(),
+        sha256=content.hexdigest() if is_ordered else "",
         findings=findings,
     )
 

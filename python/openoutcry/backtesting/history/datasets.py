@@ -98,6 +98,34 @@ def load_any(
     """
     if is_reference(str(place)):
         return _stored(HistoryRepository(catalogue_dir(catalogue)), str(place))
+    return dataset_of(_one_source(place, options))
+
+
+def load_only_candles(
+    place: Path | str, *, catalogue: Path | None = None, options: ImportOptions | None = None
+) -> CandlesDataset:
+    """The candles that `load_any` means, where nothing else will do; events are refused before they are read.
+
+    Raises:
+        MissingDataError: there are none.
+        InvalidInputError: as `load_any`, or it is market events.
+    """
+    found: Dataset | Source
+    if is_reference(str(place)):
+        found = _stored(HistoryRepository(catalogue_dir(catalogue)), str(place))
+    else:
+        source = _one_source(place, options)
+        found = dataset_of(source) if isinstance(source, _CandleSource) else source
+    if not isinstance(found, CandlesDataset):
+        raise InvalidInputError(
+            f"{place} holds market events of {found.instrument.symbol}, and candles alone are taken here; "
+            "give candles, or trade the events with `openoutcry backtest`"
+        )
+    return found
+
+
+def _one_source(place: Path | str, options: ImportOptions | None) -> Source:
+    """The one source in a file or folder that is no funding. Raises as `load_any`."""
     found = [each for each in find_sources(Path(place), options or ImportOptions()) if each.kind != "funding"]
     if not found:
         raise MissingDataError(f"{place} holds no candles and no market events; give another path")
@@ -106,7 +134,7 @@ def load_any(
         raise InvalidInputError(
             f"{place} holds {len(found)} datasets: {names}; give one of the files, or choose with --symbol"
         )
-    return dataset_of(found[0])
+    return found[0]
 
 
 def dataset_of(source: Source) -> Dataset:
@@ -136,6 +164,11 @@ def find_sources(place: Path, options: ImportOptions) -> list[Source]:
         MissingDataError: there is nothing.
         InvalidInputError: a file is damaged, or of no format that is known.
     """
+    if place.is_file() and lobster.is_book_file(place):
+        raise InvalidInputError(
+            f"{place} is a book file of LOBSTER; give its messages, {lobster.message_file_of(place).name}, "
+            "which are read with it"
+        )
     if place.is_file():
         return _file_sources(place, options)
     if not place.is_dir():
@@ -180,16 +213,13 @@ def _chosen(found: list[Source], symbol: str) -> list[Source]:
 
 
 def _file_sources(file: Path, options: ImportOptions) -> list[Source]:
-    start = tables.magic(file)
-    if start == tables.PARQUET_MAGIC:
+    if tables.is_parquet(file):
         frame, facts = tables.read_parquet(file)
         return [
             _funding(file, options, facts)
             if candle_files.is_funding(frame.columns)
             else _candles(file, options)
         ]
-    if file.name.endswith((".parquet", ".pq")):
-        raise InvalidInputError(f"{file} is no Parquet: it begins with {start!r}; fetch it again")
     named = next((open_format for is_format, open_format in _FORMATS if is_format(file)), None)
     return named(file, options) if named is not None else _table_sources(file, options)
 
@@ -207,6 +237,7 @@ def _table_sources(file: Path, options: ImportOptions) -> list[Source]:
 
 _FORMATS: Final = (
     (lobster.is_lobster, lobster.open_lobster),
+    (lobster.is_book_file, lobster.open_beside),
     (coinbase_csv.is_coinbase, coinbase_csv.open_coinbase),
     (session.is_session, session.open_session),
     (binance_dump.is_dump, binance_dump.open_dump),

@@ -77,10 +77,10 @@ class EventCheck:
             self._check_events(rows)
         elif self.columns == QUOTE_COLUMNS:
             self._check_quotes(rows)
-        if self._last is None:
-            self.first_ns = int(times[0])
+        first_ns, last_ns = int(times.min()), int(times.max())  # the ends, even where time goes back
+        self.first_ns = first_ns if self._last is None else min(self.first_ns, first_ns)
+        self.last_ns = max(self.last_ns, last_ns)
         self._last = rows[-1].copy()
-        self.last_ns = int(times[-1])
         self.rows += len(rows)
 
     def findings(self, shift_ns: int = 0) -> tuple[Finding, ...]:
@@ -217,7 +217,9 @@ def survey(source: Source, sink: Callable[[Integers], None] | None = None) -> Su
         if sink is not None:
             sink(rows)
     shift_ns = check.shift_ns
-    digest = content.hexdigest()
+    digest = "" if check.goes_back else content.hexdigest()
+    told = {each.kind for each in notes}  # candles are checked as they are read
+    found = [each for each in check.findings(shift_ns) if each.kind not in told]
     record = DatasetRecord(
         name=source.name,
         path=str(source.path),
@@ -228,6 +230,6 @@ def survey(source: Source, sink: Callable[[Integers], None] | None = None) -> Su
         last_ns=TimestampNs(check.last_ns),
         rows=check.rows,
         sha256=digest,
-        findings=(*notes, *check.findings(shift_ns)),
+        findings=(*notes, *found),
     )
     return Survey(record, content.days, shift_ns)

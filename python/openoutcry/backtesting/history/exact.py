@@ -47,6 +47,17 @@ def _plain(cell: str | None, name: str, row: int) -> str:
     return format(value, "f")
 
 
+def plain_text(value: Decimal) -> str:
+    """A number as `decimal_column` writes it."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cut(text: "pl.Series", scale: int) -> "pl.Series":
+    """A column of `decimal_column` without the decimals beyond the scale."""
+    return text.str.replace(rf"(\.[0-9]{{{scale}}})[0-9]+$", "$1").str.replace(r"\.0*$", "")
+
+
 def decimals(text: "pl.Series") -> int:
     """The most decimals in a column of `decimal_column`."""
     lengths = text.str.extract(r"\.([0-9]+)$").str.len_bytes()
@@ -67,7 +78,8 @@ def scaled(text: "pl.Series", scale: int) -> Integers:
     if len(too_fine):
         row = int(too_fine[0])
         raise InvalidInputError(
-            f"row {row}: {text.name} {text[row]} has more than {scale} decimals; give a finer grid"
+            f"row {row}: {text.name} {text[row]} has more than {scale} decimals; "
+            "give a finer --step or --tick to `data import`"
         )
     whole = text.str.extract(r"^([^.]*)")
     digits = whole + fraction.str.pad_end(scale, "0")
@@ -115,7 +127,8 @@ def on_step(text: "pl.Series", step: Decimal) -> Integers:
     if len(off):
         row = int(off[0])
         raise InvalidInputError(
-            f"row {row}: {text.name} {text[row]} is not a multiple of {step}; give a finer tick or step"
+            f"row {row}: {text.name} {text[row]} is not a multiple of {step}; "
+            "give a finer --tick or --step to `data import`"
         )
     return np.ascontiguousarray(counts, np.int64)
 

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 ZIP_MAGIC: Final = b"PK\x03\x04"
 PARQUET_MAGIC: Final = b"PAR1"
+PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 MAX_ZIP_MEMBER_BYTES: Final = 4 * 2**30
 LINES_PER_TABLE: Final = 2**17  # of a CSV that is read part by part: some 10 MiB
+
+SHOWN_CHARS: Final = 40  # of a line that is no row of a table
 
 _NUMBER: Final = re.compile(r'^"?-?[0-9]')
 
@@ -41,6 +44,16 @@ def magic(path: Path) -> bytes:
     return found
 
 
+def is_parquet(path: Path) -> bool:
+    """True if a file is Parquet by its first bytes. Raises as `magic`, and InvalidInputError if it is only
+    called so.
+    """
+    start = magic(path)
+    if start != PARQUET_MAGIC and path.name.endswith(PARQUET_SUFFIXES):
+        raise InvalidInputError(f"{path} is no Parquet: it begins with {start!r}; fetch it again")
+    return start == PARQUET_MAGIC
+
+
 def read_parquet(path: Path) -> tuple["pl.DataFrame", dict[str, str]]:
     """A Parquet file's table and its key-value metadata.
 
@@ -54,7 +67,8 @@ def read_parquet(path: Path) -> tuple["pl.DataFrame", dict[str, str]]:
         return pl.read_parquet(content), pl.read_parquet_metadata(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InvalidInputError(
-            f"{path} is damaged or cut off ({error}): its footer or a page cannot be read; fetch it again"
+            f"{path} is damaged or cut off ({first_line(error)}): its footer or a page cannot be read; "
+            "fetch it again"
         ) from error
 
 
@@ -80,6 +94,11 @@ def csv_parts(
     if first is None:
         raise InvalidInputError(f"{path} is empty; fetch it again")
     head = first.removeprefix(b"\xef\xbb\xbf").decode(errors="replace").strip()
+    if "," not in head or not head.replace("\t", "").isprintable() or "\ufffd" in head:
+        shown = head[:SHOWN_CHARS] + ("…" if len(head) > SHOWN_CHARS else "")
+        raise InvalidInputError(
+            f"{path} is no table: its first line is {shown!r}; give Parquet, or CSV with commas"
+        )
     if _NUMBER.match(head):
         if not names:
             raise InvalidInputError(
@@ -125,6 +144,11 @@ def header_of(path: Path) -> list[str]:
     return [cell.strip().strip('"').lower() for cell in first.split(",")]
 
 
+def first_line(error: Exception) -> str:
+    """What happened, without a library's advice to programmers."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def _parse(path: Path, header: tuple[str, ...], lines: list[bytes], done: int) -> "pl.DataFrame":
     import polars as pl  # noqa: PLC0415
 
@@ -139,4 +163,6 @@ def _parse(path: Path, header: tuple[str, ...], lines: list[bytes], done: int) -
     try:
         return pl.read_csv(b"\n".join(lines), has_header=False, new_columns=list(header), infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise InvalidInputError(f"{path}, after row {done}: no CSV ({error}); fetch it again") from error
+        raise InvalidInputError(
+            f"{path}, after row {done}: no CSV ({first_line(error)}); fetch it again"
+        ) from error

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final, Literal, Protocol, get_args
 
@@ -78,11 +79,16 @@ class Processes:
             initializer=_begin,
             initargs=(problem, path),
         )
+        self._workers: set[BaseProcess] = set()
 
     def run(self, batch: Sequence[Parameters]) -> Iterator[Outcome]:
         """The outcomes, in order, each as soon as it is known."""
-        tasks: list[Future[Outcome]] = [self._pool.submit(_evaluate, parameters) for parameters in batch]
+        tasks: list[Future[Outcome]] = []
         try:
+            with _sigint_held():  # the workers that this starts inherit it
+                others = set(multiprocessing.active_children())
+                tasks += [self._pool.submit(_evaluate, parameters) for parameters in batch]
+                self._workers |= {*multiprocessing.active_children()} - others
             for task in tasks:
                 yield task.result()
         except BrokenProcessPool as error:
@@ -96,11 +102,30 @@ class Processes:
 
     def close(self) -> None:
         """End the processes, whatever they do."""
+        for worker in self._workers:
+            worker.kill()  # the pool would wait for the trials that run
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._folder.cleanup()
 
 
 _evaluator: Evaluator | None = None  # of this worker
+
+
+@contextlib.contextmanager
+def _sigint_held() -> Iterator[None]:
+    """Ctrl-C goes to all processes of a terminal: the parent gets it a moment later, workers never."""
+    came: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()  # the only one that gets to know
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if is_main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin(problem: Problem, path: Path) -> None:

@@ -19,6 +19,7 @@ from openoutcry.backtesting.optimise.study import Plan, choose, search, source_s
 from openoutcry.backtesting.optimise.study_store import StudyStore
 from openoutcry.backtesting.optimise.trial import Trial
 from openoutcry.backtesting.optimise.walk_forward import Piece, walk
+from openoutcry.backtesting.report.command import repeat_command
 from openoutcry.backtesting.result import BacktestResult, Integers
 from openoutcry.backtesting.run_store import RunStore, canonical
 from openoutcry.backtesting.runner import check_candles_serve
@@ -33,6 +34,7 @@ from openoutcry.backtesting.statistics.returns import (
     returns_of_curve,
 )
 from openoutcry.backtesting.statistics.verdict import Trials, Verdict, judge
+from openoutcry.domain.errors import InterruptedSearchError
 from openoutcry.plugins.loader import Plugins
 from openoutcry.strategies.authorship import own_source_sha256
 from openoutcry.strategies.locate import located
@@ -82,7 +84,8 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True):
     """What an optimisation found: out of sample first. Sharpe ratios are annual, in `selection` a period's.
 
     `tried` is how often this strategy was ever tried on this data, by anybody who shares the state folder.
-    `best` are the parameters that were best over the last window's training: those to go on with.
+    `best` are the parameters that were best over the last window's training: those to go on with. `command`
+    backtests them over all of the data, with the same costs.
     """
 
     study: str
@@ -98,6 +101,7 @@ class Optimisation(msgspec.Struct, frozen=True, kw_only=True):
     tried: int
     best: dict[str, Any]
     run_id: str
+    command: str
 
 
 def optimise(
@@ -116,21 +120,43 @@ def optimise(
         MissingDataError: there are no candles, or none of the same time.
         InvalidInputError: the strategy, a range or the study's name cannot be used, the data do not go
         together, or the history is too short. ConfigurationError: the engine cannot be had.
+        InterruptedSearchError: Ctrl-C came; the message says how the study goes on.
         OpenOutcryError: a strategy failed.
     """
     markets = in_step(together(given))
-    series = markets[0].series
     plan, times_ns = plan_of(request, markets, settings)
-    columns = columns_of(markets)
     train = plan.splits[-1].train
+    known = 0
 
     def told(trial: Trial) -> None:
+        nonlocal known
+        known += 1
         tell(trial, math.nan if trial.is_refused else score(trial.returns[train], plan.objective))
 
+    try:
+        return _searched(request, plan, times_ns, markets, settings, state=state, tell=told)
+    except KeyboardInterrupt:
+        raise InterruptedSearchError(
+            f"interrupted: study {plan.problem.study} is kept with {known} of {request.trials} trials; run "
+            "the same command again, and it goes on from there"
+        ) from None
+
+
+def _searched(
+    request: Request,
+    plan: Plan,
+    times_ns: Integers,
+    markets: Sequence[CandleMarket],
+    settings: Settings,
+    *,
+    state: Path,
+    tell: Callable[[Trial], None],
+) -> Optimisation:
+    series, columns = markets[0].series, columns_of(markets)
     with RunStore(state) as runs, StudyStore(state) as studies:
         engine = engine_of(request.engine, plan.problem, columns, request.jobs)
         try:
-            trials = search(plan, request.trials, engine=engine, studies=studies, runs=runs, tell=told)
+            trials = search(plan, request.trials, engine=engine, studies=studies, runs=runs, tell=tell)
         finally:
             engine.close()
         chosen = [choose(plan, trials, window) for window in range(len(plan.splits))]
@@ -233,6 +259,7 @@ def _judged(
         tried=tried,
         best={**problem.fixed, **chosen[-1].parameters},
         run_id=folder.name,
+        command=repeat_command(result),
     )
 
 

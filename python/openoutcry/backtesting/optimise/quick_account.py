@@ -61,37 +61,43 @@ def quick_account(
     mean_delay_ns = (
         costs.order_latency_ns + max(intents.horizon_ns - settings.execution.slice_interval_ns, 0) // 2
     )
-    opens, closes = series.open_ticks.tolist(), series.close_ticks.tolist()
+    closes = series.close_ticks.tolist()
     atoms = series.instrument.atoms_per_tick_lot
     cash, held, before = costs.cash_atoms, 0, 0.0
     rows, positions, cashes = [0], [held], [cash]
-    for row in acts(allowed, intents.no_trade_band):
-        if row + 1 == len(series):
-            break
-        share = float(allowed[row])
-        equity = cash + held * closes[row] * atoms
-        wanted = _change_lots(series, row, share, settings, held=held, equity_atoms=equity)
-        most = int(series.volume_lots[row + 1]) * costs.volume_share_ppm // PPM
-        lots = max(-most, min(wanted, most))
+    acted, last = acts(allowed, intents.no_trade_band), len(series) - 1
+    for act, stop in zip(acted, [*acted[1:], last], strict=True):
+        share = float(allowed[act])
         delay_ns = mean_delay_ns if abs(share - before) >= intents.twap_change else costs.order_latency_ns
         before = share
-        if not lots:
-            continue
-        worst = int(series.high_ticks[row + 1] if lots > 0 else series.low_ticks[row + 1])
-        price = opens[row + 1] + (worst - opens[row + 1]) * delay_ns / series.interval_ns
-        price *= 1 + (costs.half_spread_ppm if lots > 0 else -costs.half_spread_ppm) / PPM
-        paid = round(lots * price * atoms)
-        cash -= paid + -(-abs(paid) * costs.taker_fee_ppm // PPM)
-        held += lots
-        rows.append(row + 1)
-        positions.append(held)
-        cashes.append(cash)
+        for row in range(act, min(stop, last)):  # until it holds what it wants
+            equity = cash + held * closes[row] * atoms
+            wanted = _change_lots(series, row, share, settings, held=held, equity_atoms=equity)
+            most = int(series.volume_lots[row + 1]) * costs.volume_share_ppm // PPM
+            lots = max(-most, min(wanted, most))
+            if lots:
+                paid = round(lots * _price(series, row + 1, lots, delay_ns, costs.half_spread_ppm) * atoms)
+                cash -= paid + -(-abs(paid) * costs.taker_fee_ppm // PPM)
+                held += lots
+                rows.append(row + 1)
+                positions.append(held)
+                cashes.append(cash)
+            if lots == wanted:
+                break
     counts = np.diff(np.append(rows, len(series)))
     position, money = (np.repeat(np.array(each, dtype=np.int64), counts) for each in (positions, cashes))
     worth = position * series.close_ticks * atoms
     if funding is not None:
         money -= _funding_atoms(series, worth, funding)
     return QuickAccount(money + worth, len(rows) - 1)
+
+
+def _price(series: CandleSeries, row: int, lots: int, delay_ns: int, half_spread_ppm: int) -> float:
+    """What a taker pays in a candle, in ticks: as far towards its worst as the order's time in it allows."""
+    opens = int(series.open_ticks[row])
+    worst = int(series.high_ticks[row] if lots > 0 else series.low_ticks[row])
+    price = opens + (worst - opens) * delay_ns / series.interval_ns
+    return price * (1 + (half_spread_ppm if lots > 0 else -half_spread_ppm) / PPM)
 
 
 def _funding_atoms(series: CandleSeries, worth_atoms: Integers, funding: Funding) -> Integers:

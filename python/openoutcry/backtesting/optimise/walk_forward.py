@@ -204,7 +204,7 @@ def _joined(
 
 
 def _day(at_ns: int) -> str:
-    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%dT%H:%M}"
+    return f"{datetime.fromtimestamp(at_ns // NS_PER_S, tz=UTC):%Y-%m-%d %H:%M}"
 
 
 def _replace(result: BacktestResult, **changes: Any) -> BacktestResult:

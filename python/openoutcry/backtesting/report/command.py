@@ -1,11 +1,11 @@
 """The command line that gives a result again."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from openoutcry.backtesting.fee_schedule import is_guess
 from openoutcry.backtesting.result import BacktestResult
@@ -17,6 +17,7 @@ PPM_PER_BPS: Final = 100
 def repeat_command(result: BacktestResult) -> str:
     """The command line that repeats a backtest: its data, span, parameters, cash and costs.
 
+    Of a walk-forward it is the backtest of the parameters that were chosen last, over all of the data.
     Settings of a file are not in it: `--config` comes on top.
     """
     found_at = result.settings.get("strategy", {}).get("name", result.strategy)
@@ -29,9 +30,16 @@ def repeat_command(result: BacktestResult) -> str:
     if len(result.instruments) == 1 and result.datasets and Path(result.datasets[0].path).is_dir():
         parts += ["--symbol", result.symbol]  # the folder may hold others
     parts += _span(result)
-    for name, value in result.parameters.items():
+    *_, parameters = (result.parameters, *windows_of(result).values())
+    for name, value in parameters.items():
         parts += ["--param", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
     return shlex.join([*parts, *_costs(result), "--seed", str(result.seed)])
+
+
+def windows_of(result: BacktestResult) -> Mapping[str, Mapping[str, Any]]:
+    """The parameters of each window of a walk-forward, by when it begins; empty of any other backtest."""
+    windows = result.parameters
+    return windows if all(isinstance(each, Mapping) for each in windows.values()) else {}
 
 
 def _span(result: BacktestResult) -> Iterator[str]:

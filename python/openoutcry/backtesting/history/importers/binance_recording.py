@@ -48,7 +48,8 @@ def decoded(blocks: Iterator[tuple[Path, int, bytes]], decoder: HistoryDecoder) 
         except DecodeError as error:
             raise InvalidInputError(
                 f"{file}, in the block from line {first_line} on: {error}; "
-                "give the grid with --tick and --step if a number is off it, else fetch the file again"
+                "if a number is off the grid, store it by `openoutcry data import` with --tick and --step, "
+                "else fetch the file again"
             ) from error
         if len(rows):
             yield rows
@@ -134,7 +135,8 @@ def _instrument(recording: Recording, options: ImportOptions) -> tuple[Instrumen
         found_tick, found_step = _grid(recording)
         tick, step = tick or found_tick, step or found_step
         detail = f"the grid is that of the recorded numbers: tick {tick}, step {step}"
-        notes.append(note("note", "grid", 1, detail, "give --tick and --step if the venue's was another"))
+        remedy = "give --tick and --step to `data import` if the venue's was another"
+        notes.append(note("note", "grid", 1, detail, remedy))
     if recording.product == "coinm":
         detail = "the contract is settled in its base asset: cash and profit are in that"
         notes.append(

@@ -53,10 +53,13 @@ class Grid:
         """What was guessed and rounded."""
         if self.is_guessed:
             detail = f"the grid is that of the numbers: tick {self.price_tick}, step {self.size_step}"
-            notes.append(note("note", "grid", 1, detail, "give --tick and --step if the venue's was another"))
+            remedy = "give --tick and --step to `data import` if the venue's was another"
+            notes.append(note("note", "grid", 1, detail, remedy))
         if self.rounded:
             detail = f"sizes finer than {self.size_step} were rounded to the nearest, but never to 0"
-            notes.append(note("note", "size_rounded", self.rounded, detail, "give a finer --step"))
+            notes.append(
+                note("note", "size_rounded", self.rounded, detail, "give a finer --step to `data import`")
+            )
 
 
 def _scale(step: str) -> int:

@@ -24,12 +24,38 @@ from openoutcry.native import BookError, DecodeError, LobsterHistory
 BLOCK_LINES: Final = 20_000  # at once
 UNITS_PER_TICK: Final = 100  # a cent, of the file's 1/10,000 dollar
 EXCHANGE_ZONE: Final = "America/New_York"
+_BOOK_NAME: Final = re.compile(r"^[A-Z.]+_\d{4}-\d{2}-\d{2}_\d+_\d+_orderbook_\d+")
 _NAME: Final = re.compile(r"^([A-Z.]+)_(\d{4}-\d{2}-\d{2})_\d+_\d+_message_\d+")
 
 
 def is_lobster(path: Path) -> bool:
     """True if a file is called as LOBSTER's message files are."""
     return _NAME.match(path.name) is not None
+
+
+def is_book_file(path: Path) -> bool:
+    """True if a file is called as LOBSTER's book files are."""
+    return _BOOK_NAME.match(path.name) is not None
+
+
+def message_file_of(book: Path) -> Path:
+    """The message file that a book file belongs to, which is read with it."""
+    return book.with_name(book.name.replace("_orderbook_", "_message_", 1))
+
+
+def open_beside(book: Path, options: ImportOptions) -> list[Source]:
+    """Nothing, where a book file's messages lie beside it: that file is the history.
+
+    Raises:
+        InvalidInputError: there are no messages.
+    """
+    del options
+    messages = message_file_of(book)
+    if messages.is_file():
+        return []
+    raise InvalidInputError(
+        f"{book} is a book file of LOBSTER without its messages; put {messages.name} beside it"
+    )
 
 
 def open_lobster(path: Path, options: ImportOptions) -> list[Source]:

@@ -56,7 +56,8 @@ def open_session(path: Path, options: ImportOptions) -> list[Source]:
     options = msgspec.structs.replace(options, symbol=options.symbol or options.unsaid_symbol)
     if not (options.symbol and options.price_tick and options.size_step):
         raise InvalidInputError(
-            f"{path} holds several symbols; give the venue's own with --symbol, and its --tick and --step"
+            f"{path} holds several symbols and no grid; store one by `openoutcry data import` with the "
+            "venue's own --symbol, --tick and --step"
         )
     _, _, name = VENUES[exchange]
     venue = options.venue or name
