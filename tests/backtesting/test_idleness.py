@@ -51,10 +51,13 @@ def test_no_wish_at_all_and_shorts_that_are_left_out():
 
 
 def test_all_wishes_refused_by_which_check_and_what_it_means():
-    told = idle(Above(level=1), risk__max_order_notional_atoms=1, risk__max_position_notional_atoms=1)
-    words = in_words("no_trade_band")
-    count = int(told.split()[1])
-    assert told == f"all {count} wishes were refused: no_trade_band {count} ({words}); shorts are left out"
+    for check, limit in (
+        ("venue_size", "risk__max_order_notional_atoms"),  # an order of 0 lots
+        ("full_position", "risk__max_position_notional_atoms"),
+    ):
+        told = idle(Above(level=1), **{limit: 1})
+        count = int(told.split()[1])
+        assert told == f"all {count} wishes were refused: {check} {count} ({in_words(check)})"
 
 
 def test_a_lot_that_costs_more_than_the_cash():
@@ -114,7 +117,7 @@ def test_a_refusal_is_explained_on_the_terminal_and_in_the_report():
 @pytest.mark.parametrize("module", [checks, review])
 def test_every_check_that_can_refuse_has_words(module):
     made = {
-        node.args[0].value
+        getattr(node.args[0], "value", None) or getattr(module, node.args[0].id)
         for node in ast.walk(ast.parse(inspect.getsource(module)))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Refusal"
     }

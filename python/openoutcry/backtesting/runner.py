@@ -14,6 +14,7 @@ from openoutcry.backtesting.assumptions import assumptions, shorts_left_out
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
 from openoutcry.backtesting.candle_markets import CandleMarket, side_by_side, together
 from openoutcry.backtesting.funding_cover import with_cover
+from openoutcry.backtesting.funding_flows import CashFlow
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.instruments import settled_as
 from openoutcry.backtesting.idleness import with_idle_reason
@@ -86,10 +87,7 @@ def run_candle_markets(
     shares = strategy.exposures(backtest.columns) if is_foretold else None
     backtest.run(shares, progress)
     costs, chronicle = settings.backtest, backtest.chronicle
-    paid = {
-        symbol: [(each.at_ns, each.amount_atoms) for each in venue.funding]
-        for symbol, venue in backtest.venues.items()
-    }
+    paid = _paid(backtest)
     marks = side_by_side([market.series for market in markets])
     rates = {each.symbol: each.funding for each in markets if each.funding is not None}
     curve = joint_curve(marks, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm, rates=rates)
@@ -124,6 +122,14 @@ def run_candle_markets(
         wall_s=time.perf_counter() - began_s,
     )
     return with_idle_reason(result, warmup=backtest.desk.warmup, candles=len(backtest.columns.close))
+
+
+def _paid(backtest: CandleBacktest) -> Mapping[str, Sequence[CashFlow]]:
+    """The funding by symbol."""
+    return {
+        symbol: [(each.at_ns, each.amount_atoms) for each in venue.funding]
+        for symbol, venue in backtest.venues.items()
+    }
 
 
 def foretells(strategy: Strategy, candles: int) -> bool:
