@@ -337,8 +337,8 @@ def simulation(result: BacktestResult) -> str:
         else '<p class="note">No assumption is recorded.</p>'
     )
     counts = table("Counts", (), _counted(result.counts), numbers=(1,), kind="pairs")
-    checks = ((*row, in_words(str(row[0]))) for row in _counted(result.refusals))
-    refused = table("Refused, by check", (), checks, numbers=(1,), kind="pairs")
+    checks = {f"{check}: {in_words(check)}": count for check, count in result.refusals.items()}
+    refused = table("Refused, by check", (), _counted(checks), numbers=(1,), kind="pairs")
     return (
         f'{listed}<div class="columns"><div><h3>Counts</h3>{counts}</div>'
         f"<div><h3>Refused</h3>{refused}</div></div>"
