@@ -10,6 +10,7 @@ from benches.work import Contender, Work
 from openoutcry.assembly.backtest_settings import backtest_defaults
 from openoutcry.assembly.settings import load_settings
 from openoutcry.backtesting.candle_backtest import CandleBacktest
+from openoutcry.backtesting.candle_markets import CandleMarket
 from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.units import ATOMS_PER_UNIT, NS_PER_S
@@ -76,7 +77,7 @@ def new_backtest(strategy, count, **changes):
     }
     named = {name.replace("__", "."): value for name, value in changes.items()}
     settings = load_settings(None, backtest_defaults(COIN, CASH_ATOMS, 1_000) | costs | named)
-    return CandleBacktest(candles(count), strategy, settings, run_id="bench")
+    return CandleBacktest([CandleMarket(candles(count))], strategy, settings, run_id="bench")
 
 
 class Slices(Contender):
@@ -115,14 +116,15 @@ class ToOrder(Contender):
 
     def round(self):
         backtest = new_backtest(TimedInAndOut(), PARENTS + WARMUP - 1)
-        self.taken_ns, take = [], backtest.venue.take
+        venue = backtest.venues[COIN.symbol]
+        self.taken_ns, take = [], venue.take
 
         def timed(command, now_ns):
             if isinstance(command, SubmitOrder):
                 self.taken_ns.append(time.perf_counter_ns() - TimedInAndOut.began_ns[0])
             return take(command, now_ns)
 
-        backtest.venue.take = timed
+        venue.take = timed
         backtest.run(None, None)
         return round(statistics.median(self.taken_ns))
 
