@@ -3,14 +3,19 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
 from openoutcry.assembly.settings import Settings
-from openoutcry.backtesting.fee_schedule import fee_sentences
+from openoutcry.backtesting.fee_schedule import fee_sentences, is_guess
 from openoutcry.backtesting.funding_cover import funding_sentences
 from openoutcry.backtesting.result import DatasetRecord
 from openoutcry.domain.instrument import Instrument
+from openoutcry.strategies.strategy import Shares
 
 NO_LIQUIDATION: Final = "nothing is liquidated: losses may exceed the cash"
 FUNDING: Final = "funding is paid on what is held at its time, at the last close before"
+DUST: Final = "orders trade here that the venue may refuse as too small"
+SHORTS: Final = "shorts are left out: the strategy wanted to be short at "
 TOGETHER: Final = (
     "all symbols are traded from one account; candles are shown in the order of their closes",
     "the strategy is asked when each symbol has closed a candle at the same moment",
@@ -45,6 +50,23 @@ def instrument_sentences(instruments: Sequence[Instrument]) -> Iterator[str]:
     """What is assumed of the venue's rules for these instruments, in words."""
     if any(each.is_contract for each in instruments):
         yield NO_LIQUIDATION
+    unlimited = [each.symbol for each in instruments if not each.min_notional_atoms]
+    if unlimited:
+        yield f"the data tell no minimum order value of {' and '.join(unlimited)}: {DUST}"
+
+
+def shorts_left_out(shares: Shares | None, settings: Settings) -> Iterator[str]:
+    """A sentence, if what the strategy wanted below 0, as far as that is known, was not sold short."""
+    if shares is None or not settings.strategy.intents.long_only:
+        return
+    wanted = int(np.count_nonzero(shares < 0.0))
+    if wanted:
+        yield f"{SHORTS}{wanted:,} of {len(shares):,} candles"
+
+
+def is_warning(sentence: str) -> bool:
+    """Whether an assumption is one that a reader must know with the figures."""
+    return is_guess(sentence) or sentence.startswith(SHORTS)
 
 
 def replay_assumptions(settings: Settings, shift_ns: int, speed: float, settle_ns: int) -> tuple[str, ...]:

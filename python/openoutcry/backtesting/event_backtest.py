@@ -66,6 +66,7 @@ class EventBacktest:
         )
         self.chronicle = Chronicle()
         self.funding: list[FundingSettled] = []
+        self.candles = 0  # that were shown
         self._settlements = _settlements(self._instruments, funding or {})
         self.venue = SimulatedVenue(self.simulator, self._instruments)
         rules = {each.symbol: each for each in self._instruments}
@@ -180,6 +181,7 @@ class EventBacktest:
         floor.run_until(now_ns)
         if reasons & CANDLE and not floor.halt_reason:
             for candle in self.simulator.candles(number):
+                self.candles += not number
                 floor.tell((self._closed(number, candle),))
         floor.run_until(now_ns)
 

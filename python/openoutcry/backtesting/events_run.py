@@ -18,6 +18,7 @@ from openoutcry.backtesting.history.candles import CandleSeries, Funding, record
 from openoutcry.backtesting.history.datasets import EventsDataset
 from openoutcry.backtesting.history.findings_within import of_the_whole
 from openoutcry.backtesting.history.instruments import settled_as
+from openoutcry.backtesting.idleness import with_idle_reason
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.quoting import QuotingSession
 from openoutcry.backtesting.result import BacktestResult, Curve, DatasetRecord, Integers
@@ -147,7 +148,7 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
     ]
     _check_account(run.run_id, ledger.cash_atoms(series[0].instrument.symbol) + sum(worth), curve)
     plain = _result(run, curve, fills)
-    return replace(
+    result = replace(
         plain,
         funding_atoms=-sum(each.amount_atoms for each in backtest.funding),
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
@@ -162,6 +163,8 @@ def _trade(run: _Run, plugins: Plugins | None) -> BacktestResult:
         marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in series},
         halt_reason=backtest.floor.halt_reason,
     )
+    warmup = max(run.strategy.warmup, settings.strategy.intents.volatility_candles + 1)
+    return with_idle_reason(result, warmup=warmup, candles=backtest.candles)
 
 
 def _quote(run: _Run, *, in_python: bool) -> BacktestResult:
@@ -194,7 +197,7 @@ def _quote(run: _Run, *, in_python: bool) -> BacktestResult:
     if instrument.kind == "spot":
         sentences.append("what is sold short is borrowed without cost: a maker on spot needs an inventory")
         sentences.append(NO_LIQUIDATION)
-    return replace(
+    result = replace(
         plain,
         funding_atoms=-received,
         counts={"decisions": session.decisions, "fills": len(quoted.fills)},
@@ -202,6 +205,7 @@ def _quote(run: _Run, *, in_python: bool) -> BacktestResult:
         assumptions=tuple(sentences),
         halt_reason=session.halt_reason,
     )
+    return with_idle_reason(result, warmup=0, candles=0)
 
 
 class _Quoted(NamedTuple):

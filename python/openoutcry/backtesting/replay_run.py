@@ -15,6 +15,7 @@ from openoutcry.backtesting.assumptions import instrument_sentences, replay_assu
 from openoutcry.backtesting.equity import EquityCurve, equity_curve
 from openoutcry.backtesting.funding_cover import funding_sentences
 from openoutcry.backtesting.history.candles import CandleSeries
+from openoutcry.backtesting.idleness import with_idle_reason
 from openoutcry.backtesting.recorded_frames import RecordedFrames
 from openoutcry.backtesting.replay_backtest import SETTLE_NS, Frame, ReplayBacktest, Witness
 from openoutcry.backtesting.result import BacktestResult, Curve
@@ -68,7 +69,7 @@ def run_recording(
     account = _traded(backtest, data, progress)
     _check_account(backtest, account, costs.cash_atoms)
     chronicle = backtest.chronicle
-    return BacktestResult(
+    result = BacktestResult(
         run_id=run_id,
         strategy=strategy.name,
         parameters=parameters,
@@ -96,6 +97,8 @@ def run_recording(
         source_sha256=code,
         wall_s=time.perf_counter() - began_s,
     )
+    warmup = max(strategy.warmup, settings.strategy.intents.volatility_candles + 1)
+    return with_idle_reason(result, warmup=warmup, candles=len(backtest.candles))
 
 
 def _traded(backtest: ReplayBacktest, data: RecordedFrames, progress: Progress | None) -> EquityCurve:

@@ -72,10 +72,11 @@ class BacktestResult:
     `funding_atoms` is what was paid; below 0 it was received. `counts` are intents, refusals, orders,
     rejects, cancels and such by name; `refusals` by check.
     `assumptions` says in words what the simulation assumed, for the report. `halt_reason` is why risk ended
-    trading before the data ended, or empty. `unfilled` says by intent's id why it did not trade, where the
-    backtest kept it: over recorded frames. `marks` are the last prices by symbol, in ticks. `replay_speed` is
-    that of the replay whose durations the settings have, 0 where no frames were replayed. `source_sha256` is
-    of the strategy's own files, empty for one of openoutcry's. `wall_s` is no part of the result's bytes.
+    trading before the data ended, or empty; `idle_reason` why nothing was traded. `unfilled` says by
+    intent's id why it did not trade, where the backtest kept it: over recorded frames. `marks` are the last
+    prices by symbol, in ticks. `replay_speed` is that of the replay whose durations the settings have, 0
+    where no frames were replayed. `source_sha256` is of the strategy's own files, empty for one of
+    openoutcry's. `wall_s` is no part of the result's bytes.
     """
 
     run_id: str
@@ -96,6 +97,7 @@ class BacktestResult:
     refusals: Mapping[str, int] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     halt_reason: str = ""
+    idle_reason: str = ""
     unfilled: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, int] = field(default_factory=dict)
     replay_speed: float = 0.0

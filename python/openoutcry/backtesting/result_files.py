@@ -44,6 +44,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True):
     marks: dict[str, int] = {}
     replay_speed: float = 0.0
     source_sha256: str = ""
+    idle_reason: str = ""
 
 
 def write_result(folder: Path, result: BacktestResult) -> None:

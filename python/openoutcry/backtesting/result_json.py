@@ -14,12 +14,11 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
 
     `run_id`, `strategy`, `parameters`, `symbols`, `quote`, `seed`, `config_hash`, `source_sha256` (of the
     strategy's own files, or empty); `datasets` with their hashes and findings; `verdict` {level, line,
-    reasons}; `opening`, `net`, `gross`, `fees`, `funding`, exact decimal text in units of `quote`,
-    where fees and funding are what was paid, and below 0 what was received;
-    `performance` with every figure (shares of 1, amounts in atoms, None with its reason in `undefined`);
-    `bands` or null; `trials` (`count`: how often it was tried on this data; `deflated`); `counts`,
-    `refusals`, `assumptions`, `halt_reason`, `versions`, `fills` (their number), `by_symbol` (each one's
-    part) and `wall_s`.
+    reasons}; `opening`, `net`, `gross`, `fees`, `funding`, exact decimal text in units of `quote`, where
+    fees and funding are what was paid, and below 0 what was received; `performance` with every figure
+    (shares of 1, amounts in atoms, None with its reason in `undefined`); `bands` or null; `trials` (`count`:
+    how often it was tried on this data; `deflated`); `counts`, `refusals`, `assumptions`, `halt_reason`,
+    `idle_reason`, `versions`, `fills` (their number), `by_symbol` (each one's part) and `wall_s`.
     """
     result, performance = judgement.result, judgement.performance
     told = {
@@ -45,6 +44,7 @@ def as_json(judgement: Judgement) -> dict[str, Any]:
         "refusals": dict(result.refusals),
         "assumptions": list(result.assumptions),
         "halt_reason": result.halt_reason,
+        "idle_reason": result.idle_reason,
         "versions": dict(result.versions),
         "fills": len(result.fills),
         "by_symbol": parts_of(result, judgement.trips),

@@ -10,12 +10,14 @@ import msgspec
 
 from openoutcry.assembly.settings import Settings, config_hash
 from openoutcry.assembly.versions import versions
-from openoutcry.backtesting.assumptions import assumptions
+from openoutcry.backtesting.assumptions import assumptions, shorts_left_out
 from openoutcry.backtesting.candle_backtest import CandleBacktest, Progress
 from openoutcry.backtesting.candle_markets import CandleMarket, side_by_side, together
 from openoutcry.backtesting.funding_cover import with_cover
+from openoutcry.backtesting.funding_flows import CashFlow
 from openoutcry.backtesting.history.candles import CandleSeries, Funding
 from openoutcry.backtesting.history.instruments import settled_as
+from openoutcry.backtesting.idleness import with_idle_reason
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.result import BacktestResult, DatasetRecord
 from openoutcry.domain.errors import InvalidInputError, OpenOutcryError
@@ -85,10 +87,7 @@ def run_candle_markets(
     shares = strategy.exposures(backtest.columns) if is_foretold else None
     backtest.run(shares, progress)
     costs, chronicle = settings.backtest, backtest.chronicle
-    paid = {
-        symbol: [(each.at_ns, each.amount_atoms) for each in venue.funding]
-        for symbol, venue in backtest.venues.items()
-    }
+    paid = _paid(backtest)
     marks = side_by_side([market.series for market in markets])
     rates = {each.symbol: each.funding for each in markets if each.funding is not None}
     curve = joint_curve(marks, costs.cash_atoms, chronicle.fills, paid, costs.taker_fee_ppm, rates=rates)
@@ -96,7 +95,7 @@ def run_candle_markets(
     instruments = {market.symbol: market.series.instrument for market in markets}
     records = (record for market in markets for record in market.records)
     datasets = tuple(with_cover(records, rates, curve.times_ns))
-    return BacktestResult(
+    result = BacktestResult(
         run_id=run_id_of(identity),
         strategy=strategy.name,
         parameters=parameters,
@@ -113,12 +112,24 @@ def run_candle_markets(
         funding_atoms=-sum(amount for flows in paid.values() for _, amount in flows),
         counts=dict(sorted({**chronicle.counts, **chronicle.ends}.items())),
         refusals=dict(sorted(chronicle.refusals.items())),
-        assumptions=assumptions(settings, list(instruments.values()), datasets),
+        assumptions=(
+            *assumptions(settings, list(instruments.values()), datasets),
+            *shorts_left_out(shares, settings),
+        ),
         halt_reason=backtest.floor.halt_reason,
         marks={each.instrument.symbol: int(each.close_ticks[-1]) for each in marks},
         source_sha256=code,
         wall_s=time.perf_counter() - began_s,
     )
+    return with_idle_reason(result, warmup=backtest.desk.warmup, candles=len(backtest.columns.close))
+
+
+def _paid(backtest: CandleBacktest) -> Mapping[str, Sequence[CashFlow]]:
+    """The funding by symbol."""
+    return {
+        symbol: [(each.at_ns, each.amount_atoms) for each in venue.funding]
+        for symbol, venue in backtest.venues.items()
+    }
 
 
 def foretells(strategy: Strategy, candles: int) -> bool:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from openoutcry.backtesting.assumptions import is_warning
 from openoutcry.backtesting.by_symbol import parts_of
-from openoutcry.backtesting.fee_schedule import is_guess
+from openoutcry.backtesting.idleness import refusals_in_words
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
@@ -66,11 +67,11 @@ def warnings_of(result: BacktestResult) -> Iterator[str]:
             if finding.severity != "note":
                 what = f"{finding.kind}, {finding.count} times: {finding.detail}; {finding.remedy}"
                 yield f"{data.name}: {what}"
-    yield from filter(is_guess, result.assumptions)
+    yield from filter(is_warning, result.assumptions)
     if result.halt_reason:
         yield f"risk ended trading: {result.halt_reason}"
     if result.refusals:
-        yield "refused: " + ", ".join(f"{check} {count}" for check, count in result.refusals.items())
+        yield f"refused: {refusals_in_words(result)}"
 
 
 def _figures(judgement: Judgement) -> Table:

@@ -19,6 +19,7 @@ from openoutcry.assembly.versions import versions
 from openoutcry.backtesting.assumptions import assumptions
 from openoutcry.backtesting.candle_markets import CandleMarket
 from openoutcry.backtesting.funding_cover import with_cover
+from openoutcry.backtesting.idleness import with_idle_reason
 from openoutcry.backtesting.marks import joint_curve
 from openoutcry.backtesting.result import BacktestResult, Curve
 from openoutcry.backtesting.runner import parameters_of, run_candle_markets
@@ -171,7 +172,7 @@ def _joined(
     records = (record for market in markets for record in market.records)
     datasets = tuple(with_cover(records, rates, curve.times_ns))
     halts = [result.halt_reason for result in results if result.halt_reason]
-    return BacktestResult(
+    joined = BacktestResult(
         run_id="",  # the run store gives it one
         strategy=results[0].strategy,
         parameters={
@@ -199,6 +200,7 @@ def _joined(
         source_sha256=results[0].source_sha256,
         wall_s=sum(result.wall_s for result in results),
     )
+    return with_idle_reason(joined, warmup=0, candles=len(curve))
 
 
 def _day(at_ns: int) -> str:

@@ -18,6 +18,7 @@ from openoutcry.backtesting.slippage import slippage_atoms
 from openoutcry.backtesting.statistics.bootstrap import Band
 from openoutcry.backtesting.statistics.round_trips import RoundTrip
 from openoutcry.domain.units import BASIS_POINTS, NS_PER_S
+from openoutcry.risk_management.check_words import in_words
 
 SHORT_HASH: Final = 12
 WHOLE_SECONDS: Final = len("2024-01-31 00:00:00")
@@ -336,7 +337,8 @@ def simulation(result: BacktestResult) -> str:
         else '<p class="note">No assumption is recorded.</p>'
     )
     counts = table("Counts", (), _counted(result.counts), numbers=(1,), kind="pairs")
-    refused = table("Refused, by check", (), _counted(result.refusals), numbers=(1,), kind="pairs")
+    checks = {f"{check}: {in_words(check)}": count for check, count in result.refusals.items()}
+    refused = table("Refused, by check", (), _counted(checks), numbers=(1,), kind="pairs")
     return (
         f'{listed}<div class="columns"><div><h3>Counts</h3>{counts}</div>'
         f"<div><h3>Refused</h3>{refused}</div></div>"

@@ -163,7 +163,8 @@ def _short(evidence: _Evidence) -> Reason | None:
 def _few_trades(evidence: _Evidence) -> Reason | None:
     trades = evidence.performance.trades
     if not evidence.result.fills:
-        return Reason("bad", "trades", "nothing was traded")
+        why = evidence.result.idle_reason
+        return Reason("bad", "trades", f"nothing was traded: {why}" if why else "nothing was traded")
     if trades >= ENOUGH_TRADES:
         return None
     return Reason("bad", "trades", f"too few trades ({trades}; {ENOUGH_TRADES} needed)")
