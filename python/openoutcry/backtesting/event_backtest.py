@@ -130,8 +130,9 @@ class EventBacktest:
             self._live_through(*wake)
         if not is_open:
             raise MissingDataError("nothing happens in the data; give longer data")
+        self._catch_up()
         self.floor.stop()
-        self.floor.run_until(self.floor.now_ns)
+        self._catch_up()
         while (wake := self._advance()) is not None:
             self._live_through(*wake)
         end_ns = self.floor.now_ns
@@ -142,6 +143,11 @@ class EventBacktest:
         if not len(self.marks):
             raise MissingDataError("a book never had two sides; the data needs a snapshot, or quotes")
         return self.marks.series()
+
+    def _catch_up(self) -> None:
+        """The data may have gone on after the last wake: what was due on the floor by then comes first."""
+        now_ns = self.simulator.now_ns
+        self.floor.run_until(self.floor.now_ns if now_ns is None else TimestampNs(now_ns))
 
     def _advance(self) -> tuple[int, int, int] | None:
         """To the next wake; what the floor has due is one."""

@@ -13,6 +13,7 @@ from openoutcry.backtesting.assumptions import is_warning
 from openoutcry.backtesting.by_symbol import parts_of
 from openoutcry.backtesting.idleness import refusals_in_words
 from openoutcry.backtesting.judgement import Judgement
+from openoutcry.backtesting.report.command import told_parameters
 from openoutcry.backtesting.report.wording import NOTHING, amount, percent, ratio, span
 from openoutcry.backtesting.result import BacktestResult, Integers
 
@@ -25,7 +26,7 @@ def show(judgement: Judgement, *, report: Path | None = None, console: Console |
     """Print a backtest for people; without colours where the output is no terminal."""
     screen = console or Console()
     result, figures, verdict = judgement.result, judgement.performance, judgement.verdict
-    told_as = ", ".join(f"{name} {value}" for name, value in result.parameters.items())
+    told_as = told_parameters(result)
     name = f"{result.strategy} ({told_as})" if told_as else result.strategy
     screen.print(Text(verdict.line, style=STYLES[verdict.level]))
     screen.print()

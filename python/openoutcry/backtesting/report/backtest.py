@@ -14,7 +14,7 @@ from openoutcry.backtesting.history.candles import CandleSeries
 from openoutcry.backtesting.judgement import Judgement
 from openoutcry.backtesting.report import sections
 from openoutcry.backtesting.report.chart_data import Columns, candle_columns, curve_columns, price_columns
-from openoutcry.backtesting.report.command import repeat_command, windows_of
+from openoutcry.backtesting.report.command import repeat_command, told_parameters
 from openoutcry.backtesting.report.monthly import monthly_table
 from openoutcry.backtesting.report.page import asset, write_page
 from openoutcry.backtesting.report.thinning import CANDLE_RULE, CURVE_RULE
@@ -63,7 +63,7 @@ def render_backtest(judgement: Judgement, candles: Sequence[CandleSeries] = (), 
         overline=escape(
             f"Backtest · {symbols} · {result.instruments[result.symbol].venue} · {first} to {last}"
         ),
-        parameters=escape(_parameters(result) or "no parameters"),
+        parameters=escape(told_parameters(result) or "no parameters"),
         level=verdict.level,
         verdict=escape(verdict.line),
         figures=sections.figures_list(sections.key_figures(judgement)),
@@ -159,21 +159,6 @@ def _market_columns(result: BacktestResult, candles: Sequence[CandleSeries]) -> 
 def _allowed(script: str) -> str:
     """The policy's word for exactly this script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-def _parameters(result: BacktestResult) -> str:
-    windows = windows_of(result)
-    if not windows:
-        return _assignments(result.parameters)
-    return "; ".join(f"{begins}: {_assignments(each)}" for begins, each in windows.items())
-
-
-def _assignments(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_value(value)}" for name, value in parameters.items())
-
-
-def _value(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _day(at_ns: int) -> str:

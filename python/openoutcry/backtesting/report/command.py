@@ -42,6 +42,22 @@ def windows_of(result: BacktestResult) -> Mapping[str, Mapping[str, Any]]:
     return windows if all(isinstance(each, Mapping) for each in windows.values()) else {}
 
 
+def told_parameters(result: BacktestResult) -> str:
+    """A backtest's parameters for people, window by window of a walk-forward."""
+    windows = windows_of(result)
+    if not windows:
+        return _assignments(result.parameters)
+    return "; ".join(f"{begins}: {_assignments(each)}" for begins, each in windows.items())
+
+
+def _assignments(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_value(value)}" for name, value in parameters.items())
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _span(result: BacktestResult) -> Iterator[str]:
     """Which part of the data, as far as its kind can be cut."""
     for dataset in result.datasets[:1]:
