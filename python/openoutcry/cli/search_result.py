@@ -53,10 +53,13 @@ def _figures(found: Optimisation) -> list[tuple[str, str]]:
     account = f"{outside.total_return:+.1%} after costs, Sharpe {sharpe} a year"
     held = f"{outside.benchmark_return:+.1%}, Sharpe {_ratio(outside.benchmark_sharpe)}"
     luck = selection.overfitting
+    inside = (
+        f"in sample {_ratio(found.in_sample_sharpe)} → out of sample {_ratio(found.out_of_sample_sharpe)}"
+    )
     return [
         ("out of sample", f"{account}, drawdown {outside.drawdown.share:.1%}, {outside.trades} trades"),
         ("buy and hold", f"{held}, drawdown {outside.benchmark_drawdown:.1%}"),
-        ("degradation", f"Sharpe in sample {_ratio(found.in_sample_sharpe)} → out of sample {sharpe}"),
+        ("degradation", f"Sharpe {inside}"),
         (
             "overfitting",
             f"PBO {luck.probability:.0%}: how often the best in sample is below the median out of sample"
