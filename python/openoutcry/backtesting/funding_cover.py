@@ -14,6 +14,7 @@ from openoutcry.domain.units import NS_PER_S
 NOT_COVERED: Final = "funding_cover"  # the kind of a finding
 USUAL_NS: Final = 8 * 3_600 * NS_PER_S  # between settlements, where the rates do not tell
 USUAL_QUANTILE: Final = 0.9  # an interval that a tenth of the settlements have is no hole
+NEARLY_ALL_PERMILLE: Final = 990  # more of the time than that is worth no warning
 HOLE: Final = 1.5  # usual intervals without a settlement
 
 
@@ -34,9 +35,9 @@ def with_cover(
 
 
 def uncovered(funding: Funding, symbol: str, first_ns: int, last_ns: int) -> Finding | None:
-    """A warning if a part of the time has no rates: after the usual interval a settlement should have come.
+    """Says if a part of the time has no rates: after the usual interval a settlement should have come.
 
-    Less than half an interval is none.
+    Less than half an interval is none; less than a hundredth of the time is no warning.
     """
     times = funding.times_ns
     if not len(times):
@@ -61,7 +62,7 @@ def uncovered(funding: Funding, symbol: str, first_ns: int, last_ns: int) -> Fin
 
 def _not_covered(symbol: str, holes: int, row: int, covered_permille: int) -> Finding:
     return Finding(
-        severity="warning",
+        severity="warning" if covered_permille < NEARLY_ALL_PERMILLE else "note",
         kind=NOT_COVERED,
         count=holes,
         row=row,

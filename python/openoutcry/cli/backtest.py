@@ -22,7 +22,9 @@ GC_ALLOCATIONS: Final = 100_000  # between two looks of the garbage collector
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
 @click.option("--from", "start", metavar="TIME", help="As 2024-01-31 or 2024-01-31T12:00, in UTC.")
 @click.option("--to", "end", metavar="TIME", help="Up to here, in UTC.")
-@click.option("--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000].")
+@click.option(
+    "--cash", metavar="AMOUNT", help="Of the quote asset  [default: 100000; 10 coins where these settle]."
+)
 @click.option("--fee-bps", metavar="TAKER/MAKER", help="In basis points  [default: Binance's usual ones].")
 @click.option("--half-spread-bps", metavar="BPS", help="What a taker pays beyond the price  [default: 0].")
 @click.option(

@@ -41,6 +41,7 @@ from openoutcry.strategies.locate import located
 from openoutcry.strategies.strategy import Strategy
 
 DEFAULT_CASH: Final = "100000"
+DEFAULT_COINS: Final = "10"  # where the account is kept in coins
 CANDLE_SUFFIX: Final = ".parquet"
 
 if TYPE_CHECKING:
@@ -255,7 +256,8 @@ def _costs_of(request: Request, instrument: Instrument) -> dict[str, object]:
     if request.fee_bps is not None:
         taker_ppm, maker_ppm = _fees(request.fee_bps)
     if request.config is None or request.cash is not None:
-        costs["backtest.cash_atoms"] = _cash(request.cash or DEFAULT_CASH)
+        usual = DEFAULT_COINS if instrument.kind == "inverse" else DEFAULT_CASH
+        costs["backtest.cash_atoms"] = _cash(request.cash or usual)
     if request.config is None or request.fee_bps is not None:
         costs |= {"backtest.taker_fee_ppm": taker_ppm, "backtest.maker_fee_ppm": maker_ppm}
     if request.seed is not None:

@@ -204,6 +204,17 @@ def test_a_recording_whose_clock_ran_behind_is_corrected(shared_data):
 
 
 @pytest.mark.data
+@pytest.mark.parametrize(("name", "worth"), [("cm_btcusd_perp", "100"), ("cm_ethusd_perp", "10")])
+def test_contracts_of_coins_are_counted_as_recorded_and_worth_their_value(shared_data, name, worth):
+    dataset = load_any(shared_data / "binance_l2_2024" / f"{name}_20240808.raw.zst")
+    assert (dataset.instrument.kind, dataset.instrument.size_step) == ("inverse", worth)
+    rows = rows_of(dataset)
+    assert len(rows) == dataset.record.rows > 100_000
+    trades = rows[(rows[:, 2] & CODE_MASK) == TRADE]
+    assert trades[:, 4].min() == 1  # a contract
+
+
+@pytest.mark.data
 def test_the_orders_of_lobster_and_the_updates_of_coinbase(shared_data):
     [path] = (shared_data / "lobster_l3_2012").glob("*_message_10.csv.zst")
     dataset = load_any(path)

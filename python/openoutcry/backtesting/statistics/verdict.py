@@ -148,7 +148,10 @@ def _unfunded(evidence: _Evidence) -> Reason | None:
         f"no funding is paid on {each}" for each in unfunded(result.instruments.values(), result.datasets)
     ]
     partly = [
-        finding.detail for data in result.datasets for finding in data.findings if finding.kind == NOT_COVERED
+        finding.detail
+        for data in result.datasets
+        for finding in data.findings
+        if finding.kind == NOT_COVERED and finding.severity == "warning"
     ]
     return Reason("doubtful", "funding", ", ".join((*unpaid, *partly))) if unpaid or partly else None
 

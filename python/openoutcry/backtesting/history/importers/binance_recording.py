@@ -18,7 +18,6 @@ from openoutcry.backtesting.history.instruments import MAX_DECIMALS, make_instru
 from openoutcry.backtesting.history.source import ImportOptions, Notes, Rows, Source, note
 from openoutcry.backtesting.result import Integers
 from openoutcry.domain.errors import InvalidInputError
-from openoutcry.domain.instrument import Instrument
 from openoutcry.exchanges.market_source import INSTRUMENTS
 from openoutcry.exchanges.recording import Recording, file_lines, find_recordings
 from openoutcry.native import DecodeError, HistoryDecoder
@@ -102,31 +101,34 @@ def blocks_of(files: tuple[Path, ...]) -> Iterator[tuple[Path, int, bytes]]:
 
 
 def _source(recording: Recording, path: Path, options: ImportOptions) -> Source:
-    instrument, notes = _instrument(recording, options)
+    tick, step, notes = _grid_of(recording, options)
+    venue = options.venue or VENUES[recording.product]
+    instrument = make_instrument(venue, recording.symbol, price_tick=tick, size_step=step)
     return Source(
         instrument=instrument,
         kind="events",
         name=f"{instrument.venue}_{recording.symbol}",
         path=path,
-        read=partial(_read, recording, instrument, notes),
+        read=partial(_read, recording, tick, step, notes),
     )
 
 
-def _read(recording: Recording, instrument: Instrument, known: Notes, notes: Notes) -> Rows:
+def _read(recording: Recording, tick: str, step: str, known: Notes, notes: Notes) -> Rows:
+    """Sizes are counted in the data's own step; what a lot is worth is the instrument's to say."""
     notes.extend(known)
     decoder = HistoryDecoder(
         product=recording.product,
         symbol=recording.symbol,
-        price_tick=instrument.price_tick,
-        size_step=instrument.size_step,
+        price_tick=tick,
+        size_step=step,
     )
     yield from decoded(blocks_of(recording.files), decoder)
     note_counts(decoder.counts, notes)
 
 
-def _instrument(recording: Recording, options: ImportOptions) -> tuple[Instrument, Notes]:
+def _grid_of(recording: Recording, options: ImportOptions) -> tuple[str, str, Notes]:
+    """The tick and the step of the recorded numbers, and what there is to say of them."""
     notes: Notes = []
-    venue = options.venue or VENUES[recording.product]
     tick, step = options.price_tick, options.size_step
     known = next((each for each in INSTRUMENTS.values() if each.venue_symbol == recording.symbol), None)
     if recording.product == "spot" and known is not None:
@@ -142,7 +144,7 @@ def _instrument(recording: Recording, options: ImportOptions) -> tuple[Instrumen
         notes.append(
             note("note", "inverse", 1, detail, "set backtest.inverse_lot if its lot has another value")
         )
-    return make_instrument(venue, recording.symbol, price_tick=tick, size_step=step), notes
+    return tick, step, notes
 
 
 def _grid(recording: Recording) -> tuple[str, str]:
