@@ -18,7 +18,7 @@ CHECK_WORDS: Final[dict[str, str]] = {
     "position_known": "what is held was not known yet",
     "order_rate": "too many orders in a short time",
     "reference_jump": "the price jumped too far within a moment",
-    "no_trade_band": "nothing to change, too little to be worth its fees, or less than one lot",
+    "no_trade_band": "nothing to change, or too little to be worth its fees",
     "full_position": "all that may be invested does not pay for one lot",
     "price_collar": "the limit price is too far from the market",
     "opposite_order": "an order of the other side is still open",
