@@ -156,12 +156,12 @@ class CandleBacktest:
     def _show(self, rows: int, shares: Shares | None, progress: Progress | None) -> None:
         """The candles of one instrument, all or those at which the desk acts."""
         row = told = 0
-        closes_ns = self._series.close_ns.tolist()
+        closes_ns = self._series.close_ns
         outlook = None if shares is None else Outlook(self._warm(shares))
         candle_at = _candles(self._series)
         while True:
             if outlook is not None and row < rows:
-                self.floor.settle(closes_ns[row])  # how an order ends may be a reason to act
+                self.floor.settle(int(closes_ns[row]))  # how an order ends may be a reason to act
                 if self.execution.is_settled:
                     row = self.desk.skip(outlook, row)
             if row >= rows or not self.floor.show(candle_at(row)):

@@ -81,8 +81,8 @@ def run_candle_markets(
     markets = together([_settled(each, settings) for each in given])
     parameters = parameters_of(strategy) if parameters is None else parameters
     code = own_source_sha256(strategy)
-    identity = [config_hash(settings), strategy.name, code, parameters, [_identity(each) for each in markets]]
-    backtest = CandleBacktest(markets, strategy, settings, run_id=run_id_of(identity), plugins=plugins)
+    run_id = run_id_of([config_hash(settings), strategy.name, code, parameters, _identities(markets)])
+    backtest = CandleBacktest(markets, strategy, settings, run_id=run_id, plugins=plugins)
     is_foretold = not asks_each_candle and len(markets) == 1 and foretells(strategy, len(markets[0].series))
     shares = strategy.exposures(backtest.columns) if is_foretold else None
     backtest.run(shares, progress)
@@ -96,7 +96,7 @@ def run_candle_markets(
     records = (record for market in markets for record in market.records)
     datasets = tuple(with_cover(records, rates, curve.times_ns))
     result = BacktestResult(
-        run_id=run_id_of(identity),
+        run_id=run_id,
         strategy=strategy.name,
         parameters=parameters,
         instruments=instruments,
@@ -148,12 +148,15 @@ def _settled(market: CandleMarket, settings: Settings) -> CandleMarket:
     return replace(market, series=replace(market.series, instrument=instrument))
 
 
-def _identity(market: CandleMarket) -> object:
+def _identities(markets: Sequence[CandleMarket]) -> list[object]:
     """What tells the data of two runs apart."""
     return [
-        [record.sha256 for record in market.records],
-        market.symbol,
-        market.series.open_ns[[0, -1]].tolist(),
+        [
+            [record.sha256 for record in market.records],
+            market.symbol,
+            market.series.open_ns[[0, -1]].tolist(),
+        ]
+        for market in markets
     ]
 
 
