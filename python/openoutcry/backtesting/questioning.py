@@ -17,6 +17,7 @@ from openoutcry.memory.candle_window import CandleColumns
 from openoutcry.models.classifier import Classifier, Opinion
 from openoutcry.native import MarketFeed
 from openoutcry.plugins.parameters import Parametrised
+from openoutcry.plugins.source import last_line_in
 from openoutcry.strategies.strategy import Exposure, Market, Needs, Quotes, Shares, Strategy, Touch
 
 SYMBOL: Final = "BTC/USDT"
@@ -220,8 +221,8 @@ def written(said: object) -> Answer:
 def failed(error: BaseException, own_file: str = "") -> Answer:
     """That it raised, and at which line: the last one in its own file, else the last of all."""
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [(file, line) for file, line in frames if file == own_file] or frames
-    where = _at(*own[-1]) if own else ""
+    line = last_line_in(own_file, error)
+    where = _at(own_file, line) if line is not None else _at(*frames[-1]) if frames else ""
     return Answer(f"{type(error).__name__}: {error}"[:MAX_TEXT_CHARS] + where, has_failed=True)
 
 

@@ -9,13 +9,13 @@ from openoutcry.assembly.topology import CLASSIFICATION, RISK, STRATEGY, Role
 from openoutcry.backtesting.candle_backtest import Chronicle
 from openoutcry.backtesting.floor import TradingFloor
 from openoutcry.backtesting.replayed_venue import ReplayedVenue
-from openoutcry.backtesting.traded import end_text, intent_of, refusal_text
+from openoutcry.backtesting.traded import end_text, refusal_text
 from openoutcry.domain.decider import Decider
 from openoutcry.domain.errors import MissingDataError
 from openoutcry.domain.instrument import Instrument
 from openoutcry.domain.market import CandleClosed
 from openoutcry.domain.message import Message
-from openoutcry.domain.orders import Done, Refused
+from openoutcry.domain.orders import Done, Refused, intent_of
 from openoutcry.domain.units import NS_PER_MS, NS_PER_S, TimestampNs
 from openoutcry.execution.desk import ExecutionDesk
 from openoutcry.execution.record_store import RecordsInMemory

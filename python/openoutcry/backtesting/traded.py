@@ -14,11 +14,10 @@ from openoutcry.backtesting.result import BacktestResult
 from openoutcry.backtesting.summary import curves_of
 from openoutcry.domain.errors import InvalidInputError
 from openoutcry.domain.instrument import Instrument
-from openoutcry.domain.orders import Done, Fill, Refused
+from openoutcry.domain.orders import Done, Fill, Refused, intent_of
 from openoutcry.domain.units import NS_PER_S, Side
 
 _CANDLE: Final = re.compile(r"candle:.+:(\d+)")
-_APPROVED: Final = ":approved"
 
 
 class TradedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,11 +147,6 @@ def _latency_note(orders: Iterable[TradedOrder]) -> tuple[str, ...]:
         return ()
     middle_s = statistics.median(late) / NS_PER_S
     return (f"orders first traded about {middle_s:.3g} s of the market's time after their cause (median)",)
-
-
-def intent_of(parent_id: str) -> str:
-    """The intent whose approval an order is."""
-    return parent_id.removesuffix(_APPROVED)
 
 
 def refusal_text(refused: Refused) -> str:

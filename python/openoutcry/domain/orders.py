@@ -67,9 +67,17 @@ class Approved(Message, frozen=True, kw_only=True):
     order: SizedOrder
 
 
+_APPROVED: Final = ":approved"
+
+
 def approved_id(intent_id: str) -> str:
     """The id of an intent's approval, which is its parent order's as well."""
-    return f"{intent_id}:approved"
+    return f"{intent_id}{_APPROVED}"
+
+
+def intent_of(parent_id: str) -> str:
+    """The intent whose approval an order is."""
+    return parent_id.removesuffix(_APPROVED)
 
 
 class Refused(Message, frozen=True, kw_only=True):

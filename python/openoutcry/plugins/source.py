@@ -127,11 +127,15 @@ def _file(path: Path) -> ModuleType:
     return module
 
 
+def last_line_in(file: str, error: BaseException) -> int | None:
+    """The last line of a file that an error came through; None if it came through none."""
+    calls = traceback.walk_tb(error.__traceback__)
+    return next(reversed([line for frame, line in calls if frame.f_code.co_filename == file]), None)
+
+
 def _line_in(path: Path, error: BaseException) -> str:
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-    ]
-    return f" (line {lines[-1]})" if lines else ""
+    line = last_line_in(str(path), error)
+    return "" if line is None else f" (line {line})"
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from openoutcry.memory.candle_window import MAX_CLOCK_LEAD_NS, CandleWindow, Pri
 from openoutcry.memory.history_window import HistoryWindow
 from openoutcry.plugins.parameters import Parametrised
 from openoutcry.plugins.registry import did_you_mean
+from openoutcry.plugins.source import last_line_in
 from openoutcry.strategies.candle_join import CandleJoin, Joined
 from openoutcry.strategies.leg import Leg
 from openoutcry.strategies.outlook import Outlook
@@ -300,8 +301,8 @@ def raised_at(error: BaseException, now_ns: int) -> str:
     calls = traceback.extract_tb(error.__traceback__)[1:]  # the first is ours, which asked
     if not calls or calls[0].filename == __file__:
         return f"at {moment}"
-    line = [call.lineno for call in calls if call.filename == calls[0].filename][-1]
-    return f"at {moment}, {Path(calls[0].filename).name} line {line}"
+    file = calls[0].filename
+    return f"at {moment}, {Path(file).name} line {last_line_in(file, error)}"
 
 
 def volatility_of(close: Prices) -> float:
